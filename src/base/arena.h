@@ -1,0 +1,47 @@
+/*
+ * An arena: allocations that end together. One per message and one per tick. It grows in chunks from malloc up
+ * to `limit` bytes; above it arena_alloc answers NULL, so a size from outside cannot exhaust memory.
+ * arena_reset keeps the first chunk, so a recycled arena allocates nothing. One thread at a time; it may move
+ * between threads with its message.
+ */
+#ifndef WEIR_BASE_ARENA_H
+#define WEIR_BASE_ARENA_H
+
+#include "base/text.h"
+
+struct arena_chunk;
+struct arena {
+    char *at, *end;            /* the free part of the newest chunk */
+    struct arena_chunk *chunk; /* newest first */
+    size_t used;               /* bytes handed out since the last reset, padding included */
+    size_t high;               /* most bytes ever handed out between two resets: an operation's memory */
+    size_t limit;              /* bytes */
+    size_t first;              /* size of the first chunk, bytes */
+};
+
+struct arena_mark {
+    char *at;
+    struct arena_chunk *chunk;
+    size_t used;
+};
+
+/* Allocates nothing yet. `first` >= 64. */
+void arena_init(struct arena *arena, size_t first, size_t limit);
+/* Frees all. The arena may be initialised again. */
+void arena_fini(struct arena *arena);
+/* Forgets all allocations; keeps the first chunk. */
+void arena_reset(struct arena *arena);
+/* 16-byte aligned, not zeroed; NULL when `limit` or memory is reached. */
+void *arena_alloc(struct arena *arena, size_t size);
+void *arena_zalloc(struct arena *arena, size_t size);
+/* An array: n * size with overflow checked. */
+void *arena_array(struct arena *arena, size_t n, size_t size);
+/* Copies; the copy is terminated with NUL (not counted). data NULL on failure. */
+struct text arena_copy(struct arena *arena, struct text text);
+/* data NULL on failure. */
+struct text arena_format(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Save points: everything allocated after the mark is forgotten. */
+struct arena_mark arena_mark(const struct arena *arena);
+void arena_rewind(struct arena *arena, struct arena_mark mark);
+
+#endif

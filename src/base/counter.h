@@ -1,0 +1,103 @@
+/*
+ * Counters and gauges, declared once with their documentation. Each thread adds to a slot of its own (plain stores,
+ * no lock prefix, no shared cache line); a reader sums the slots. From this table come /metrics, docs/counters.md and the tests'
+ * last lines ("0 connections, 0 buffers"). To add one, add a row.
+ */
+#ifndef WEIR_BASE_COUNTER_H
+#define WEIR_BASE_COUNTER_H
+
+#include <stdint.h>
+
+/* X(name, kind, help) kind: COUNTER only grows, GAUGE goes up and down */
+#define COUNTER_TABLE(X)                                                                                               \
+    X(net_accepts, COUNTER, "sockets accepted")                                                                        \
+    X(net_accepts_refused, COUNTER, "sockets refused by the accept-rate or descriptor limit")                          \
+    X(net_connections, GAUGE, "open sockets")                                                                          \
+    X(net_bytes_in, COUNTER, "bytes read from sockets")                                                                \
+    X(net_bytes_out, COUNTER, "bytes written to sockets")                                                              \
+    X(net_queue_bytes, GAUGE, "bytes waiting in output queues")                                                        \
+    X(net_tls_handshakes, COUNTER, "TLS handshakes finished")                                                          \
+    X(net_tls_failures, COUNTER, "TLS handshakes that failed")                                                         \
+    X(net_buffers, GAUGE, "buffers held by connections")                                                               \
+    X(http_requests, COUNTER, "HTTP requests parsed")                                                                  \
+    X(http_bad_requests, COUNTER, "HTTP requests refused as malformed")                                                \
+    X(http_responses_4xx, COUNTER, "answers with a 4xx status")                                                        \
+    X(http_responses_5xx, COUNTER, "answers with a 5xx status")                                                        \
+    X(ws_connections, GAUGE, "open WebSocket connections")                                                             \
+    X(ws_connects, COUNTER, "WebSocket handshakes accepted")                                                           \
+    X(ws_refused, COUNTER, "WebSocket handshakes refused")                                                             \
+    X(ws_messages_in, COUNTER, "messages received")                                                                    \
+    X(ws_messages_out, COUNTER, "messages queued to sockets")                                                          \
+    X(ws_protocol_errors, COUNTER, "connections closed for a protocol violation")                                      \
+    X(ws_too_large, COUNTER, "connections closed with 1009")                                                           \
+    X(ws_pings_sent, COUNTER, "heartbeat pings sent")                                                                  \
+    X(ws_heartbeat_timeouts, COUNTER, "connections closed because no pong came")                                       \
+    X(ws_idle_timeouts, COUNTER, "connections closed at their idle limit")                                             \
+    X(ws_lifetime_ends, COUNTER, "connections closed at their lifetime limit")                                         \
+    X(ws_slow_closed, COUNTER, "slow readers closed with 1013")                                                        \
+    X(ws_slow_dropped, COUNTER, "messages dropped for slow readers")                                                   \
+    X(ws_slow_replaced, COUNTER, "messages replaced by a newer one of their key for slow readers")                     \
+    X(gw_routes_missed, COUNTER, "messages without a route")                                                           \
+    X(gw_errors, COUNTER, "error answers sent to clients")                                                             \
+    X(gw_auth_failures, COUNTER, "identities refused")                                                                 \
+    X(gw_identity_mismatches, COUNTER, "bodies that named another user than the proven one")                           \
+    X(gw_rate_limited, COUNTER, "requests refused by a rate limit")                                                    \
+    X(gw_bans, COUNTER, "bans after repeated abuse")                                                                   \
+    X(gw_posts_gone, COUNTER, "posts to connections that are gone")                                                    \
+    X(gw_broadcasts, COUNTER, "broadcasts, room and user publishes")                                                   \
+    X(gw_deliveries, COUNTER, "messages queued by publishes")                                                          \
+    X(gw_mail_dropped, COUNTER, "effects dropped because a ring between io threads was full")                          \
+    X(gw_rooms, GAUGE, "rooms with members, summed over io threads")                                                   \
+    X(gw_room_members, GAUGE, "room memberships")                                                                      \
+    X(gw_origin_refused, COUNTER, "handshakes refused for their Origin")                                               \
+    X(tick_ticks, COUNTER, "ticks committed")                                                                          \
+    X(tick_calls, COUNTER, "calls executed")                                                                           \
+    X(tick_calls_failed, COUNTER, "calls rolled back")                                                                 \
+    X(tick_writes, COUNTER, "items written or deleted")                                                                \
+    X(tick_writes_refused, COUNTER, "calls refused because disk space is low")                                         \
+    X(tick_deferred_due, COUNTER, "deferred calls run")                                                                \
+    X(tick_deferred_retries, COUNTER, "deferred calls retried")                                                        \
+    X(tick_cold_restarts, COUNTER, "calls staged again after a cold block was warmed")                                 \
+    X(tick_expired, COUNTER, "items deleted by expiry")                                                                \
+    X(tick_calls_waiting, GAUGE, "calls admitted and not yet released")                                                \
+    X(journal_records, COUNTER, "records appended")                                                                    \
+    X(journal_bytes, COUNTER, "bytes appended")                                                                        \
+    X(journal_syncs, COUNTER, "fsyncs")                                                                                \
+    X(journal_sync_ns, COUNTER, "nanoseconds spent in fsync")                                                          \
+    X(journal_segments, GAUGE, "segments on disk")                                                                     \
+    X(fetch_requests, COUNTER, "outgoing HTTP requests")                                                               \
+    X(fetch_failures, COUNTER, "outgoing HTTP requests that failed")                                                   \
+    X(fetch_circuit_open, COUNTER, "outgoing HTTP requests refused by an open circuit")                                \
+    X(fetch_in_flight, GAUGE, "outgoing HTTP requests in flight")                                                      \
+    X(log_lines, COUNTER, "log lines written")                                                                         \
+    X(log_lines_dropped, COUNTER, "log lines dropped by the rate limit")
+
+enum counter {
+#define X(name, kind, help) COUNTER_##name,
+    COUNTER_TABLE(X)
+#undef X
+        COUNTER_COUNT
+};
+
+#define COUNTER_THREADS 64 /* threads with a slot of their own; later ones share the last slot, atomically */
+
+/* The calling thread's slot; made at first use. */
+extern _Thread_local int64_t *counter_slot;
+extern int64_t counter_shared[]; /* the slot of all threads beyond the limit */
+int64_t *counter_slot_make(void);
+
+static inline void counter_add(enum counter c, int64_t n)
+{
+    int64_t *slot = counter_slot ? counter_slot : counter_slot_make();
+    if (__builtin_expect(slot == counter_shared, 0))
+        __atomic_fetch_add(&slot[c], n, __ATOMIC_RELAXED);
+    else
+        __atomic_store_n(&slot[c], __atomic_load_n(&slot[c], __ATOMIC_RELAXED) + n, __ATOMIC_RELAXED);
+}
+/* Sum over all threads. */
+int64_t counter_read(enum counter c);
+const char *counter_name(enum counter c);
+const char *counter_help(enum counter c);
+int counter_is_gauge(enum counter c);
+
+#endif

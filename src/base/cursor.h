@@ -1,0 +1,30 @@
+/* Reading binary from a borrowed run of bytes, with every read checked. After a failed read `failed` stays set and
+   all later reads answer zero or TEXT_NONE, so a decoder checks once. */
+#ifndef WEIR_BASE_CURSOR_H
+#define WEIR_BASE_CURSOR_H
+
+#include "base/text.h"
+
+struct cursor {
+    const unsigned char *at, *end;
+    bool failed;
+};
+
+static inline struct cursor cursor_of(struct text bytes)
+{
+    const unsigned char *p = (const unsigned char *)bytes.data;
+    return (struct cursor){p, p + bytes.len, false};
+}
+static inline size_t cursor_left(const struct cursor *c)
+{
+    return c->failed ? 0 : (size_t)(c->end - c->at);
+}
+uint8_t cursor_u8(struct cursor *c);
+uint16_t cursor_be16(struct cursor *c);
+uint32_t cursor_be32(struct cursor *c);
+uint64_t cursor_be64(struct cursor *c);
+uint64_t cursor_varint(struct cursor *c);      /* refuses more than 10 bytes, overlong final bytes and overflow */
+struct text cursor_take(struct cursor *c, size_t n);
+struct text cursor_bytes(struct cursor *c);    /* a varint length, then that many bytes; borrows */
+
+#endif

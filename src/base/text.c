@@ -1,0 +1,93 @@
+/*
+ * Borrowed runs of bytes instead of C strings: what comes from a socket is not terminated, may hold NUL, and is
+ * sliced many times before it is copied once. Numbers are read strictly, without strtol's spaces, signs and locale.
+ */
+#include "base/text.h"
+
+#include "base/err.h"
+
+static inline unsigned char ascii_lower(unsigned char c)
+{
+    return c >= 'A' && c <= 'Z' ? (unsigned char)(c | 0x20) : c;
+}
+
+bool text_equal_nocase(struct text a, struct text b)
+{
+    if (a.len != b.len)
+        return false;
+    for (size_t i = 0; i < a.len; i++)
+        if (a.data[i] != b.data[i] && ascii_lower((unsigned char)a.data[i]) != ascii_lower((unsigned char)b.data[i]))
+            return false;
+    return true;
+}
+
+int text_compare(struct text a, struct text b)
+{
+    size_t shorter = a.len < b.len ? a.len : b.len;
+    int order = shorter ? memcmp(a.data, b.data, shorter) : 0;
+    if (order)
+        return order;
+    return (a.len > b.len) - (a.len < b.len);
+}
+
+ptrdiff_t text_find(struct text a, char c, size_t from)
+{
+    if (from >= a.len)
+        return -1;
+    const char *hit = memchr(a.data + from, c, a.len - from);
+    return hit ? hit - a.data : -1;
+}
+
+struct text text_trim(struct text a)
+{
+    while (a.len && (a.data[0] == ' ' || a.data[0] == '\t')) {
+        a.data++;
+        a.len--;
+    }
+    while (a.len && (a.data[a.len - 1] == ' ' || a.data[a.len - 1] == '\t'))
+        a.len--;
+    return a;
+}
+
+int text_to_u64(struct text a, uint64_t max, uint64_t *out)
+{
+    uint64_t value = 0;
+    bool overflow = false;
+    if (a.len == 0)
+        return ERR_SYNTAX;
+    for (size_t i = 0; i < a.len; i++) {
+        unsigned digit = (unsigned char)a.data[i] - '0';
+        if (digit > 9)
+            return ERR_SYNTAX;
+        overflow |= __builtin_mul_overflow(value, 10, &value);
+        overflow |= __builtin_add_overflow(value, digit, &value);
+    }
+    if (overflow || value > max)
+        return ERR_TOO_LARGE;
+    *out = value;
+    return 0;
+}
+
+int text_to_i64(struct text a, int64_t *out)
+{
+    bool negative = a.len && a.data[0] == '-';
+    uint64_t value;
+    if (negative) {
+        a.data++;
+        a.len--;
+    }
+    int code = text_to_u64(a, (uint64_t)INT64_MAX + negative, &value);
+    if (code == 0)
+        *out = negative ? (int64_t)(0 - value) : (int64_t)value;
+    return code;
+}
+
+bool text_equal_secret(struct text a, struct text b)
+{
+    if (a.len != b.len)
+        return false;
+    volatile unsigned char difference = 0;
+    for (size_t i = 0; i < a.len; i++)
+        difference |= (unsigned char)(a.data[i] ^ b.data[i]);
+    return difference == 0;
+}
