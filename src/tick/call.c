@@ -1,0 +1,171 @@
+/*
+ * One call: a save point, its run, and what follows from the answer.
+ *
+ * Undoing is cheap by construction: the stage rolls back, the blocks pop what was emitted, the arena is rewound. So the same few lines serve a call
+ * that failed, a call that met a cold block, and a whole tick that the journal would not take: in the last case all its calls run again, in their order, with
+ * durable writes refused. Those that only read are then answered as ever, those that write answer why they cannot.
+ */
+#include "tick/inside.h"
+
+#include "base/assert.h"
+#include "base/counter.h"
+#include <stdlib.h>
+
+struct save {
+    struct store_save stage;
+    size_t emits;
+    size_t bytes;
+};
+
+static struct save save_make(const struct tick *tick)
+{
+    const struct batch *batch = tick->current;
+    return (struct save){store_stage_save(batch->stage), batch->emits_len, store_stage_bytes(batch->stage)};
+}
+
+static void save_undo(struct tick *tick, const struct save *save)
+{
+    store_stage_rollback(tick->current->stage, save->stage);
+    batch_undo(tick, save->emits);
+}
+
+/* Rules that run() cannot break. A tick that refuses durable writes holds none, so a durable stage means that this call wrote. */
+static int check_kept(const struct tick *tick, const struct save *save)
+{
+    const struct batch *batch = tick->current;
+    if (batch->refuse && store_stage_durable(batch->stage)) {
+        counter_add(COUNTER_tick_writes_refused, 1);
+        return batch->refuse;
+    }
+    size_t bytes = store_stage_bytes(batch->stage);
+    if (bytes > save->bytes && bytes - save->bytes > TICK_CALL_BYTES_MAX)
+        return ERR_TOO_LARGE;
+    return 0;
+}
+
+/* Runs it once; undone unless 0. */
+static int run_once(struct tick *tick, struct tick_call *call, bool cache_only)
+{
+    struct save save = save_make(tick);
+    tick->view.cache_only = cache_only;
+    tick->view.items = tick->view.bytes = 0;
+    call->runs++;
+    call->sequence = tick->current->sequence;
+    tick->running = true;
+    int code = call->run(tick, call);
+    if (code >= 0)
+        code = check_kept(tick, &save);
+    tick->running = false;
+    tick->current->runs++;
+    if (code < 0)
+        save_undo(tick, &save);
+    return code;
+}
+
+static void tell_undone(struct tick *tick, struct tick_call *call)
+{
+    counter_add(COUNTER_tick_calls_failed, 1);
+    if (!call->on_undone)
+        return;
+    struct store_save stage = store_stage_save(tick->current->stage);
+    tick->running = true;
+    call->on_undone(tick, call, call->code);
+    tick->running = false;
+    store_stage_rollback(tick->current->stage, stage); /* it writes nothing, whatever it tried */
+}
+
+static void finish(struct tick *tick, struct tick_call *call, int code)
+{
+    call->code = code;
+    if (code < 0)
+        tell_undone(tick, call);
+}
+
+void call_count(struct tick *tick)
+{
+    tick->current->calls++;
+    atomic_fetch_add_explicit(&tick->calls, 1, memory_order_relaxed);
+    counter_add(COUNTER_tick_calls, 1);
+}
+
+static int run_warm(struct tick *tick, struct tick_call *call, bool cache_only)
+{
+    int code = run_once(tick, call, cache_only);
+    if (code != ERR_COLD)
+        return code;
+    counter_add(COUNTER_tick_cold_restarts, 1);
+    if (call->arena)
+        arena_rewind(call->arena, call->mark);
+    return run_once(tick, call, false);
+}
+
+static void take(struct tick *tick, struct tick_call *call)
+{
+    finish(tick, call, run_warm(tick, call, true));
+    call_count(tick);
+    batch_add_done(tick, call);
+}
+
+void call_take(struct tick *tick, struct tick_call *call)
+{
+    batch_begin(tick);
+    take(tick, call);
+}
+
+int call_own(struct tick *tick, struct tick_call *call)
+{
+    batch_begin(tick);
+    call->arena = call->arena ? call->arena : &tick->arena;
+    call->mark = arena_mark(call->arena);
+    finish(tick, call, run_warm(tick, call, false));
+    return call->code;
+}
+
+void call_refuse_all(struct tick *tick, int code)
+{
+    struct batch *batch = tick->current;
+    struct tick_call *call = batch->first;
+    batch_drop(tick, batch);
+    store_stage_reset(batch->stage);
+    batch->refuse = code;
+    batch->runs = batch->calls = 0;
+    tick->later_next_ms = tick->later_from_ms = 0; /* deferred calls that were in it are due again */
+    while (call) {
+        struct tick_call *next = call->next;
+        if (call->arena)
+            arena_rewind(call->arena, call->mark);
+        if (batch_reserve(tick, call->source) != 0) {
+            struct err err = {.code = ERR_MEMORY};
+            commit_fatal(tick, "finished calls cannot be reported", &err);
+        }
+        take(tick, call);
+        call = next;
+    }
+}
+
+/* ---- what run() asks ---- */
+
+struct store_view *tick_view(struct tick *tick)
+{
+    return &tick->view;
+}
+
+struct store_stage *tick_stage(struct tick *tick)
+{
+    return tick->current->stage;
+}
+
+int64_t tick_now_ms(const struct tick *tick)
+{
+    return tick->current->begun ? tick->current->time_ms : tick->last_time_ms;
+}
+
+uint64_t tick_sequence(const struct tick *tick)
+{
+    return tick->current->begun ? tick->current->sequence : tick->next_sequence;
+}
+
+uint32_t tick_call_number(const struct tick *tick)
+{
+    return tick->current->runs;
+}
