@@ -1,0 +1,490 @@
+/*
+ * A message's way to its handler.
+ *
+ * A connection is a lane: its messages run and are answered in order of arrival. A pure route runs here and now when nothing of its
+ * connection is under way; a read route too, on the published snapshot; everything else, and what follows it, goes through the tick, whose rings
+ * and sinks keep the order. A route to an HTTP endpoint blocks its own lane alone: later messages are held (bounded, then the socket is not read).
+ */
+#include "gateway/internal.h"
+
+#include <stdlib.h>
+
+/* ---- route selection ---- */
+
+static void selector_add(struct buf *key, const struct json *value)
+{
+    if (!value)
+        return; /* missing: empty */
+    if (value->type == JSON_STRING)
+        buf_add_text(key, value->text);
+    else
+        buf_add_text(key, value->raw);
+}
+
+static struct text route_key_of(struct gw_api *api, const struct json *root, struct arena *arena)
+{
+    if (api->selectors == 1 && api->selector[0].path.len) {
+        const struct json *value = json_path(root, api->selector[0].path);
+        if (!value)
+            return TEXT("");
+        return value->type == JSON_STRING ? value->text : value->raw;
+    }
+    struct buf key;
+    buf_init(&key, 1024);
+    for (size_t i = 0; i < api->selectors; i++) {
+        const struct gw_selector_part *part = &api->selector[i];
+        if (part->path.len)
+            selector_add(&key, json_path(root, part->path));
+        else
+            buf_add_text(&key, part->literal);
+    }
+    struct text copy = key.failed ? TEXT("") : arena_copy(arena, buf_text(&key));
+    buf_fini(&key);
+    return copy;
+}
+
+const struct gw_route *gw_route_select(struct gw_api *api, const struct json *root, struct arena *arena, struct text *key)
+{
+    *key = TEXT("");
+    if (root) {
+        *key = route_key_of(api, root, arena);
+        /* $connect, $disconnect and @names are not for clients to choose. */
+        if (key->len && key->data[0] != '$' && key->data[0] != '@') {
+            const struct gw_route *route = map_get(&api->by_key, *key);
+            if (route)
+                return route;
+        }
+    }
+    return api->on_default;
+}
+
+/* ---- errors as API Gateway sends them ---- */
+
+void gw_request_id_make(char out[17])
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    uint64_t a = random_u64(), b = random_u64();
+    for (int i = 0; i < 15; i++) {
+        uint64_t *source = i < 10 ? &a : &b;
+        out[i] = alphabet[*source & 63];
+        *source >>= 6;
+    }
+    /* 11 bytes of base64url end in a character whose last two bits are zero. */
+    out[14] = alphabet[(b & 15) << 2];
+    out[15] = '=';
+    out[16] = 0;
+}
+
+void gw_aws_error_frame(struct gw_conn *conn, const char *message, const char *request_id)
+{
+    char id[NET_ID_TEXT + 1], made[17], frame[256];
+    net_id_format(net_conn_id(conn->net), id);
+    if (!request_id || !*request_id) {
+        gw_request_id_make(made);
+        request_id = made;
+    }
+    int len = snprintf(frame, sizeof(frame), "{\"message\": \"%s\", \"connectionId\":\"%s\", \"requestId\":\"%s\"}", message, id, request_id);
+    counter_add(COUNTER_gw_errors, 1);
+    net_ws_send(conn->net, WS_TEXT, frame, (size_t)len);
+}
+
+/* ---- running ---- */
+
+static void call_reset_result(struct weir_call *call)
+{
+    call->failed = 0;
+    call->client_error = false;
+    call->status = 0;
+    call->reply = (struct gw_reply){0};
+    call->reply_last = NULL;
+    call->wrote = false;
+    call->touched_items = call->touched_bytes = 0;
+    call->subprotocol = TEXT_NONE;
+    if (call->parsed_late) { /* the tree lay in the part of the arena that was rewound */
+        call->root = NULL;
+        call->parsed_late = false;
+    }
+    call->parsed = call->root != NULL;
+    gw_call_drop_effects(call);
+}
+
+int gw_call_handle(struct weir_call *call)
+{
+    call->route->handler(call);
+    while (call->cursors)
+        store_cursor_close(call->cursor[--call->cursors]);
+    gw_call_docs_give(call);
+    if (call->failed)
+        gw_call_drop_effects(call);
+    else
+        gw_call_flush_effects(call);
+    return call->failed;
+}
+
+int gw_tick_run(struct tick *tick, struct tick_call *base)
+{
+    struct weir_call *call = (struct weir_call *)base;
+    call_reset_result(call);
+    call->tick = tick;
+    call->view = tick_view(tick);
+    call->now_ms = tick_now_ms(tick);
+    int code = 0;
+    if (call->kind == GW_CALL_RENEW)
+        code = gw_registry_renew(call);
+    if (call->kind == GW_CALL_RETAIN)
+        code = gw_room_retain(call, call->ask->name, call->body);
+    if (!code && call->route && call->route->handler)
+        code = gw_call_handle(call);
+    if (call->kind == GW_CALL_CONNECT && !code && (call->status == 0 || call->status / 100 == 2) && call->api->has_registry)
+        code = gw_registry_put(call);
+    if (call->kind == GW_CALL_DISCONNECT && call->api->has_registry) {
+        /* The row goes even when the application's $disconnect failed: that failure is logged, the socket is gone all the same. */
+        if (code && code != ERR_COLD)
+            log_warn("gateway", "%.*s: $disconnect failed: %s", TEXT_FMT(call->api->config->name), call->err_text);
+        if (code != ERR_COLD)
+            code = gw_registry_delete(call);
+    }
+    call->tick = NULL;
+    call->view = NULL;
+    if (code && !call->failed)
+        call->failed = code;
+    return code;
+}
+
+void gw_tick_undone(struct tick *tick, struct tick_call *base, int code)
+{
+    (void)tick;
+    struct weir_call *call = (struct weir_call *)base;
+    if (!call->client_error)
+        gw_call_fail(call, code, err_name(code), NULL, "%s", err_text(code));
+    gw_call_error_reply(call);
+}
+
+static void run_here(struct gw_io *io, struct gw_conn *conn, struct weir_call *call)
+{
+    if (gw_call_handle(call))
+        gw_call_error_reply(call);
+    (void)io;
+    if (call->reply.text.data && conn->net)
+        gw_call_send_replies(call, conn->net);
+    gw_call_give(call);
+}
+
+/* On the durable snapshot, from the cache. A cold block sends the call to the tick, which knows how to wait for the disk. */
+static bool run_read(struct gw_io *io, struct gw_conn *conn, struct weir_call *call)
+{
+    struct store *store = io->gateway->config.store;
+    struct store_view view = {
+        .store = store,
+        .snapshot = store_snapshot_acquire(store, io->index),
+        .now_s = clock_wall_ms() / 1000,
+        .cache_only = true,
+    };
+    struct arena_mark mark = arena_mark(&call->arena);
+    call->view = &view;
+    int code = gw_call_handle(call);
+    call->view = NULL;
+    store_snapshot_release(store, io->index);
+    if (code == ERR_COLD) {
+        arena_rewind(&call->arena, mark);
+        call_reset_result(call);
+        return false;
+    }
+    if (code)
+        gw_call_error_reply(call);
+    if (call->reply.text.data && conn->net)
+        gw_call_send_replies(call, conn->net);
+    gw_call_give(call);
+    return true;
+}
+
+/* ---- into the tick and back ---- */
+
+static int submit_now(struct gw_io *io, struct weir_call *call)
+{
+    int code = tick_submit(io->gateway->tick, &call->base);
+    if (code)
+        return code;
+    if (!io->kick_tick) {
+        io->kick_tick = true;
+        loop_finish_ask(io->loop, &io->finish);
+    }
+    return 0;
+}
+
+void gw_submit(struct gw_io *io, struct weir_call *call)
+{
+    call->base.arena = &call->arena;
+    call->base.source = (uint16_t)io->index;
+    call->base.run = gw_tick_run;
+    call->base.on_undone = gw_tick_undone;
+    if (call->kind == GW_CALL_DEFERRED)
+        gw_answer_prepare(call);
+    if (call->conn) {
+        call->base.lane = &call->conn->lane;
+        call->conn->outstanding++;
+        if (!call->address.data && call->conn->net) /* in the tick the connection is out of reach */
+            call->address = net_conn_address(call->conn->net, call->address_text);
+    }
+    if (!io->waiting_first && submit_now(io, call) == 0)
+        return;
+    /* No credit: it waits here, its socket is not read until credit returns. */
+    call->next = NULL;
+    if (io->waiting_last)
+        io->waiting_last->next = call;
+    else
+        io->waiting_first = call;
+    io->waiting_last = call;
+    io->credit_lacking = true;
+}
+
+static void submit_waiting(struct gw_io *io)
+{
+    while (io->waiting_first) {
+        struct weir_call *call = io->waiting_first;
+        struct weir_call *next = call->next;
+        if (submit_now(io, call))
+            return;
+        io->waiting_first = next;
+        if (!next)
+            io->waiting_last = NULL;
+    }
+    io->credit_lacking = false;
+}
+
+static void conn_pause(struct gw_conn *conn)
+{
+    conn->paused = true;
+}
+
+static void conn_resume(struct gw_conn *conn)
+{
+    if (!conn->paused || !conn->net)
+        return;
+    conn->paused = false;
+    net_conn_resume(conn->net);
+}
+
+static void hold(struct gw_conn *conn, struct weir_call *call)
+{
+    call->next = NULL;
+    if (conn->held_last)
+        conn->held_last->next = call;
+    else
+        conn->held_first = call;
+    conn->held_last = call;
+    conn->held++;
+}
+
+/* Starts a call, or answers false when its lane is blocked by an endpoint call. */
+static bool start(struct gw_io *io, struct gw_conn *conn, struct weir_call *call)
+{
+    const struct gw_route *route = call->route;
+    if (conn->blocked)
+        return false;
+    if (route->url.len) {
+        if (conn->outstanding)
+            return false; /* behind what is in the tick */
+        int code = gw_endpoint_send(io, call);
+        if (code) {
+            gw_aws_error_frame(conn, "Internal server error", gw_call_request_id(call).data);
+            gw_call_give(call);
+            return true;
+        }
+        conn->blocked = true;
+        conn->outstanding++;
+        return true;
+    }
+    if (conn->outstanding == 0 && route->route_class == WEIR_PURE) {
+        run_here(io, conn, call);
+        return true;
+    }
+    if (conn->outstanding == 0 && route->route_class == WEIR_READ && run_read(io, conn, call))
+        return true;
+    gw_submit(io, call);
+    return true;
+}
+
+void gw_conn_continue(struct gw_io *io, struct gw_conn *conn)
+{
+    while (conn->held_first) {
+        struct weir_call *call = conn->held_first;
+        if (!conn->net) { /* closed: what was not begun is not begun any more */
+            conn->held_first = call->next;
+            gw_call_give(call);
+        } else {
+            struct weir_call *next = call->next;
+            if (!start(io, conn, call))
+                return;
+            conn->held_first = next;
+        }
+        conn->held--;
+        if (!conn->held_first)
+            conn->held_last = NULL;
+    }
+    if (conn->outstanding <= GW_OUTSTANDING_MAX / 2 && !io->credit_lacking)
+        conn_resume(conn);
+}
+
+void gw_on_done(void *context, struct tick_call *base)
+{
+    struct gw_io *io = context;
+    struct weir_call *call = (struct weir_call *)base;
+    struct gw_conn *conn = call->conn;
+    if (io->waiting_first)
+        submit_waiting(io);
+    switch (call->kind) {
+    case GW_CALL_CONNECT:
+        conn->outstanding--;
+        gw_connect_done(io, call); /* gives the call back */
+        return;
+    case GW_CALL_DEFERRED:
+        gw_answer_settled(io, call);
+        return;
+    case GW_CALL_RETAIN:
+        gw_retain_done(io, call);
+        gw_call_give(call);
+        return;
+    case GW_CALL_REST:
+        gw_rest_answer(io, call);
+        gw_call_give(call);
+        return;
+    default:
+        break;
+    }
+    if (conn) {
+        conn->outstanding--;
+        if (call->kind == GW_CALL_MESSAGE && conn->net && call->reply.text.data)
+            gw_call_send_replies(call, conn->net);
+    }
+    gw_call_give(call);
+    if (!conn)
+        return;
+    gw_conn_continue(io, conn);
+    gw_conn_release(conn);
+}
+
+/* ---- the message ---- */
+
+static bool looks_like_object(const char *data, size_t len)
+{
+    for (size_t i = 0; i < len && i < 16; i++) {
+        if (data[i] == '{')
+            return true;
+        if (data[i] != ' ' && data[i] != '\n' && data[i] != '\r' && data[i] != '\t')
+            return false;
+    }
+    return false;
+}
+
+/* The token of an in-band authentication, or no text. */
+static struct text in_band_token(const struct gw_api *api, const struct json *root)
+{
+    if (api->config->auth != WEIR_JWT || !root)
+        return TEXT_NONE;
+    const struct json *type = json_get_str(root, "type"), *action = json_get_str(root, "action");
+    if (!(json_is(type, JSON_STRING) && text_is(type->text, "auth")) && !(json_is(action, JSON_STRING) && text_is(action->text, "auth")))
+        return TEXT_NONE;
+    const struct json *token = json_get_str(root, "token");
+    if (!token && json_get_str(root, "data"))
+        token = json_get_str(json_get_str(root, "data"), "token");
+    return json_is(token, JSON_STRING) ? token->text : TEXT("");
+}
+
+static void refuse(struct gw_io *io, struct gw_conn *conn, struct weir_call *call, int code)
+{
+    (void)io;
+    const char *name = code == ERR_UNAUTHENTICATED ? "UNAUTHENTICATED_CONNECTION" : err_name(code);
+    gw_call_fail(call, code, name, NULL, "%s", err_text(code));
+    gw_call_error_reply(call);
+    gw_call_send_replies(call, conn->net);
+    gw_call_give(call);
+}
+
+static bool limited(struct gw_io *io, struct gw_conn *conn, struct weir_call *call, struct text action)
+{
+    switch (gw_limit_message(io, conn, action)) {
+    case GW_ALLOW:
+    case GW_WARN:
+        return false;
+    case GW_REFUSE:
+        refuse(io, conn, call, ERR_RATE_LIMITED);
+        return true;
+    case GW_BAN:
+        gw_call_give(call);
+        net_ws_close(conn->net, NET_END_SERVER, WS_CLOSE_POLICY, TEXT("banned for repeated abuse"));
+        return true;
+    }
+    return false;
+}
+
+static void call_about(struct weir_call *call, struct gw_conn *conn)
+{
+    call->kind = GW_CALL_MESSAGE;
+    call->has_conn = true;
+    call->conn = conn;
+    call->conn_id = *net_conn_id(conn->net);
+    call->about = conn->about;
+    call->connected_ms = net_conn_connected_ms(conn->net);
+    call->stage = conn->stage;
+    if (conn->identity)
+        call->identity = gw_identity_ref(conn->identity);
+}
+
+enum ws_verdict gw_on_message(struct gw_io *io, struct gw_conn *conn, bool binary, char *data, size_t len)
+{
+    struct gw_api *api = conn->api;
+    struct weir_call *call = gw_call_take(io, api);
+    if (!call) {
+        net_ws_close(conn->net, NET_END_SERVER, WS_CLOSE_TRY_LATER, TEXT("out of memory"));
+        return WS_GO_ON;
+    }
+    call_about(call, conn);
+    call->binary = binary;
+    call->body = text_make(data, len);
+    unsigned flags = JSON_PADDED;
+    if (api->copies || conn->outstanding) {
+        char *copy = arena_alloc(&call->arena, len + JSON_PADDING);
+        if (!copy) {
+            gw_call_give(call);
+            net_ws_close(conn->net, NET_END_SERVER, WS_CLOSE_TRY_LATER, TEXT("out of memory"));
+            return WS_GO_ON;
+        }
+        memcpy(copy, data, len);
+        memset(copy + len, 0, JSON_PADDING);
+        call->body.data = copy;
+    }
+    if (api->needs_json && !binary && looks_like_object(data, len)) {
+        if (json_parse(&call->arena, call->body, flags, &call->root, NULL))
+            call->root = NULL;
+        call->parsed = true;
+    }
+    struct text key;
+    call->route = gw_route_select(api, call->root, &call->arena, &key);
+    if (api->limited && limited(io, conn, call, key))
+        return WS_GO_ON;
+    if (api->config->auth == WEIR_JWT) {
+        struct text token = in_band_token(api, call->root);
+        if (token.data && !(call->route && text_is(call->route->key, "auth"))) {
+            gw_auth_in_band(io, conn, call, token);
+            return WS_GO_ON;
+        }
+        if (!conn->identity) {
+            refuse(io, conn, call, ERR_UNAUTHENTICATED);
+            return WS_GO_ON;
+        }
+    }
+    if (!call->route) {
+        counter_add(COUNTER_gw_routes_missed, 1);
+        gw_aws_error_frame(conn, "Forbidden", gw_call_request_id(call).data);
+        gw_call_give(call);
+        return WS_GO_ON;
+    }
+    if (conn->held_first || !start(io, conn, call))
+        hold(conn, call);
+    if (conn->outstanding >= GW_OUTSTANDING_MAX || conn->held >= GW_OUTSTANDING_MAX || io->credit_lacking) {
+        conn_pause(conn);
+        return WS_PAUSE;
+    }
+    return WS_GO_ON;
+}

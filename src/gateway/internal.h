@@ -1,0 +1,498 @@
+/*
+ * What the files of the gateway share. Reading order: api.c (declarations compiled), io.c (per io thread: calls, effects, rings), connect.c
+ * (handshake, identity, registry), dispatch.c (a message's way to its handler), room.c (rooms, users, broadcast), effect.c, http.c (addresses), manage.c
+ * (@connections, @rooms, @users), endpoint.c (routes to HTTP endpoints), service.c (fetch), limit.c (token buckets), call_*.c (the public header's functions).
+ *
+ * Who owns what, on which thread:
+ *   struct gateway, gw_api, gw_route   immutable after gateway_start (gw_policy is swapped on reload); any thread
+ *   struct gw_io, gw_conn, gw_room     one io thread
+ *   struct weir_call                   taken from its io's pool; lent to the tick between tick_submit and on_done
+ *   struct gw_effect                   made on any thread, consumed on each io thread it was sent to; reference counted
+ */
+#ifndef WEIR_GATEWAY_INTERNAL_H
+#define WEIR_GATEWAY_INTERNAL_H
+
+#include "base/arena.h"
+#include "base/assert.h"
+#include "base/counter.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "gateway/gateway.h"
+#include "loop/ring.h"
+#include "net/fetch.h"
+#include "net/jwks.h"
+#include "net/jwt.h"
+#include "net/sigv4.h"
+
+#include <stdio.h>
+
+#define GW_ROOM_NAME_MAX 256        /* bytes */
+#define GW_ROOMS_PER_CONNECTION 256
+#define GW_OUTSTANDING_MAX 64       /* tick calls under way per connection; then its socket is not read */
+#define GW_CALL_ARENA_FIRST 4096    /* bytes of a recycled call's first chunk */
+#define GW_CALL_ARENA_LIMIT (64 << 20)
+#define GW_SPACE_FETCH 2            /* raw rows: durable requests */
+#define GW_PATH_PARAMS_MAX 8        /* {names} in a REST route */
+#define GW_MAIL_RING 65536          /* entries of a ring between io threads */
+
+struct gw_api;
+struct gw_io;
+struct gw_conn;
+struct gw_room;
+
+/* ---- declarations, compiled (api.c) ---- */
+struct gw_route {
+    struct text key;
+    void (*handler)(struct weir_call *call);
+    enum weir_class route_class;
+    struct text url;        /* an HTTP endpoint instead of a handler */
+    int64_t timeout_ms;
+    unsigned attempts;
+    bool has_response;
+    struct text rest_method; /* REST: "POST"; empty for WebSocket routes */
+    struct text rest_path;   /* "/tournaments/{id}/start" */
+    struct gw_api *api;
+};
+/* One piece of a route selection expression: static text or a path below $request.body. */
+struct gw_selector_part {
+    struct text literal;
+    struct text path; /* "action", "a.b"; empty: literal */
+};
+struct gw_api {
+    const struct gw_api_config *config;
+    struct gateway *gateway;
+    uint32_t index;
+    struct text id;              /* apiId in events: the name */
+    struct gw_route *routes;
+    size_t route_count;
+    struct map by_key;           /* WebSocket and @ routes */
+    struct gw_route *on_connect, *on_disconnect, *on_default; /* NULL when not declared */
+    struct gw_selector_part selector[8];
+    size_t selectors;            /* 1 with a path and no literal: the fast case */
+    bool copies;                 /* some route is not pure: messages are copied into the call */
+    bool needs_json;             /* some WebSocket route beside $default exists */
+    bool limited;                /* a rate is set */
+    struct jwt_keys *keys;       /* from secret or PEM; NULL with a JWKS */
+    struct jwks *jwks;
+    bool has_registry;
+};
+/* A declared table and what stands behind it. */
+struct gw_table {
+    const struct weir_table *decl;
+    const struct store_table *table;
+    struct text name; /* with {env} and {stage} replaced */
+};
+struct gateway {
+    struct gateway_config config;
+    struct gw_table *tables;
+    size_t table_count;
+    struct gw_api *apis;
+    size_t api_count;
+    struct map by_name;
+    struct net_server *server;
+    struct tick *tick;
+    struct gw_io *io;            /* io_count + 1: the last is the services' */
+    unsigned io_count;
+    struct tick_sink *sinks;
+    struct fetch_pool *fetch;
+    struct gw_service *service;
+    struct weir_call *deferred;  /* the state thread's own call for what is due */
+};
+
+/* ---- identity ---- */
+struct gw_identity {
+    uint32_t refs;               /* atomic: calls under way share it with the connection */
+    bool proven;                 /* token or signature; else claimed */
+    bool admin;
+    int64_t expires_ms;          /* wall; 0: never */
+    int64_t issued_ms;           /* wall; for revocation */
+    struct text user_id, name, email, role;
+    struct text *groups;
+    size_t group_count;
+    char bytes[];                /* the texts */
+};
+struct gw_identity *gw_identity_ref(struct gw_identity *identity); /* NULL passes through */
+void gw_identity_unref(struct gw_identity *identity);
+
+/* ---- connections (io thread) ---- */
+enum gw_conn_state { GW_CONNECTING, GW_OPEN, GW_CLOSING };
+struct gw_membership {
+    struct gw_membership *next;
+    struct gw_room *room;
+    uint32_t at; /* index in the room's array */
+};
+/* What a client said of itself. Thousands of connections say the same, so equal ones share it: an idle connection is to stay below 512 bytes. */
+struct gw_about {
+    uint32_t refs;      /* connections of this io thread */
+    struct text key;    /* user agent and domain, with a NUL between */
+    struct text user_agent, domain; /* "" when none */
+    char bytes[];
+};
+struct gw_conn {
+    struct net_conn *net;
+    struct gw_api *api;
+    struct gw_io *io;
+    struct gw_identity *identity;     /* NULL: nobody */
+    struct gw_membership *rooms;
+    struct gw_about *about;
+    struct gw_buckets *buckets;       /* NULL without limits */
+    struct gw_expiry *expiry;         /* timer for a token's end; NULL */
+    struct tick_lane lane;
+    uint32_t member_at;               /* index in the io's array of the API's connections */
+    uint32_t user_at;                 /* index in the user's array */
+    uint16_t outstanding;             /* calls under way (tick or endpoint) */
+    uint16_t room_count;
+    uint8_t state;
+    uint8_t stage;
+    bool paused;                      /* reading was stopped for back-pressure */
+    bool blocked;                     /* an endpoint call is under way: later frames wait in `held` */
+    bool registered;                  /* has a registry row */
+    int64_t renew_at_ms;              /* wall; when the registry row's ttl is written again */
+    struct weir_call *held_first, *held_last;
+    uint32_t held;                    /* calls in that list; bounded by GW_OUTSTANDING_MAX */
+};
+
+/* Dense arrays in order of arrival; a leaving member leaves NULL, compacted when a quarter is dead. */
+struct gw_members {
+    struct gw_conn **conn;
+    uint32_t count, dead, cap;
+};
+struct gw_room {
+    struct text name;                 /* without the API; points into key */
+    struct gw_api *api;
+    struct gw_members members;
+    struct gw_membership **back;      /* membership of members.conn[i] */
+    struct gw_room *dirty_next;       /* on the io's list of rooms with frames of this turn */
+    struct net_frame **pending;
+    uint32_t pending_count, pending_cap;
+    bool dirty;
+    struct text key;                  /* api index (4 bytes), name */
+    char bytes[];
+};
+struct gw_user {
+    struct gw_members members;
+    struct text key;                  /* api index (4 bytes), user id */
+    char bytes[];
+};
+
+/* ---- effects: what travels to an io thread ---- */
+enum gw_effect_kind {
+    GW_EFFECT_POST,      /* frame to one connection */
+    GW_EFFECT_PUBLISH,   /* frame to a room */
+    GW_EFFECT_USER,      /* frame to all connections of a user */
+    GW_EFFECT_BROADCAST, /* frame to all connections of an API */
+    GW_EFFECT_JOIN,      /* connection, room */
+    GW_EFFECT_LEAVE,
+    GW_EFFECT_CLOSE,     /* connection: code, text */
+    GW_EFFECT_REVOKE,    /* all connections of a user: close; tokens issued before `until` are refused */
+    GW_EFFECT_ASK,       /* a question of the management API: `ask` is answered on the io thread, then returned */
+    GW_EFFECT_ANSWER,    /* an endpoint's answer, from the fetch thread to the thread that asked */
+    GW_EFFECT_FETCH,     /* services: start the durable request named by text */
+    GW_EFFECT_LOG        /* a log line */
+};
+/* One question put to io threads on behalf of an HTTP request; each fills its part, the last one answers. */
+struct gw_ask {
+    uint32_t waiting;                 /* atomic: io threads that have not answered */
+    unsigned origin;                  /* io thread of the HTTP connection */
+    struct net_id http;               /* the waiting HTTP connection */
+    int64_t delivered, dropped, gone; /* atomic sums */
+    int status;                       /* of a single-connection question: 200, 204, 410, 429 ... */
+    struct gw_api *api;
+    void (*fill)(struct gw_ask *ask, struct gw_io *io);    /* on each io thread asked */
+    void (*answer)(struct gw_ask *ask, struct gw_io *io);  /* on the origin, when all have answered; frees it */
+    struct net_id target;
+    struct text name;                 /* room, user, filter */
+    struct net_frame *frame;
+    uint64_t key;
+    int64_t number;                   /* a limit, a code */
+    struct buf *part;                 /* one buffer per io thread (io_count of them) for listings */
+    struct arena arena;
+};
+/* What an HTTP endpoint answered; plain heap memory. */
+struct gw_answer {
+    int error;               /* 0 or ERR_* (no answer came) */
+    int status;
+    struct text body;        /* in bytes */
+    struct durable *durable; /* services: the request it belongs to */
+    char bytes[];
+};
+struct gw_effect {
+    uint32_t refs;                    /* atomic; one per io thread it goes to */
+    enum gw_effect_kind kind;
+    struct net_id target;
+    struct gw_api *api;
+    struct net_frame *frame;          /* one reference of its own */
+    uint64_t key;                     /* supersede key for NET_SLOW_LATEST */
+    int code;
+    int64_t until_ms;
+    struct gw_ask *ask;
+    struct weir_call *call;           /* ANSWER: NULL for the services */
+    struct gw_answer *answer;
+    struct gw_effect *next;           /* in the list of the call that made it, before it is sent */
+    unsigned to;                      /* there: its io thread, or TICK_ALL_SINKS */
+    struct text text;                 /* room, user, reason; in bytes */
+    char bytes[];
+};
+/* NULL without memory. refs = 1. The frame's reference is taken. */
+struct gw_effect *gw_effect_create(enum gw_effect_kind kind, struct gw_api *api, struct text text, struct net_frame *frame);
+void gw_effect_unref(struct gw_effect *effect);
+/* io thread: carries it out, without consuming the reference. */
+void gw_effect_apply(struct gw_io *io, struct gw_effect *effect);
+
+/* A user whose tokens issued before until_ms are refused. */
+struct gw_revoked {
+    int64_t until_ms; /* wall */
+    struct text key;
+    char bytes[];
+};
+
+/* ---- per io thread ---- */
+struct gw_io {
+    struct gateway *gateway;
+    struct net_io *net;
+    struct loop *loop;
+    unsigned index;
+    struct map rooms, users;
+    struct gw_members *members;       /* one per API: all open connections */
+    struct gw_room *dirty;            /* rooms with frames of this turn */
+    struct loop_finish finish;        /* flushes dirty rooms, kicks the tick and other io threads */
+    bool kick_tick;
+    uint64_t kick_io;                 /* bit per io thread with new mail */
+    struct ring **mail;               /* mail[i]: effects from io thread i (and from the services) */
+    struct weir_call *free_calls;
+    uint32_t free_count;
+    struct weir_call *waiting_first, *waiting_last; /* no tick credit yet; bounded by pausing their sockets */
+    struct loop_timer second;         /* once a second: registry renewals, buckets, bans */
+    struct map addresses;             /* limit.c: buckets and bans by address */
+    struct map user_buckets;
+    struct list bucket_age;           /* oldest first, bounded */
+    struct map revoked;               /* user → until_ms */
+    struct sigv4 *sigv4;
+    struct map circuits;              /* by origin */
+    struct map abouts;                /* what clients say of themselves, shared by equal text */
+    bool credit_lacking;              /* some sockets are paused for want of tick credit */
+};
+struct gw_io *gw_io_of(struct net_conn *conn);
+int gw_io_begin(struct gw_io *io);
+void gw_io_release_all(struct gateway *gateway);
+/* Sends an effect to one io thread (applied at once when it is this one) or, with TICK_ALL_SINKS, to all. Takes one reference. */
+void gw_io_send(struct gw_io *io, unsigned target, struct gw_effect *effect);
+
+/* ---- calls ---- */
+/* The registry's own work within CONNECT, DISCONNECT and RENEW calls (registry.c; in the tick). */
+struct weir_call;
+int gw_registry_put(struct weir_call *call);
+int gw_registry_delete(struct weir_call *call);
+int gw_registry_renew(struct weir_call *call);
+/* Adds or removes a room in the row's list. */
+int gw_registry_room(struct weir_call *call, struct text room, bool join);
+/* Renews the rows that are due; from the once-a-second timer, in slices. */
+void gw_registry_second(struct gw_io *io);
+/* The table behind a declaration. */
+const struct store_table *gw_table(struct gateway *gateway, const struct weir_table *table);
+
+enum gw_call_kind { GW_CALL_MESSAGE, GW_CALL_CONNECT, GW_CALL_DISCONNECT, GW_CALL_REST, GW_CALL_DEFERRED, GW_CALL_RENEW, GW_CALL_RETAIN };
+struct gw_header { /* a header or query parameter of $connect and REST, kept in the call's arena */
+    struct text name, value;
+};
+struct gw_reply {
+    struct gw_reply *next;
+    struct text text; /* in the call's body or arena */
+    bool binary;
+};
+struct weir_call {
+    struct tick_call base;
+    struct arena arena;               /* kept through recycling; not zeroed */
+    struct gateway *gateway;
+    struct gw_api *api;
+    struct gw_io *io;                 /* owner of the memory; NULL in deferred calls */
+    struct tick *tick;                /* set while it runs in the tick */
+    struct store_view *view;          /* what it reads from; NULL in pure calls */
+    const struct gw_route *route;     /* NULL: none (registry work alone) */
+    enum gw_call_kind kind;
+    struct net_id conn_id;            /* valid unless kind is DEFERRED */
+    bool has_conn;                    /* a WebSocket connection stands behind it */
+    struct gw_conn *conn;             /* io thread only: never touched while in the tick */
+    struct gw_identity *identity;     /* a reference */
+    const struct gw_about *about;     /* borrowed: lives while the call is outstanding */
+    int64_t connected_ms;             /* wall */
+    struct text address;              /* the client's, in address_text */
+    uint8_t stage;
+    bool binary;
+    struct text body;
+    const struct json *root;          /* parsed body, NULL when it is no JSON object */
+    bool parsed;                      /* root was looked for */
+    struct text method, path;         /* REST */
+    struct gw_header *headers, *query, *params;
+    size_t header_count, query_count, param_count;
+    int close_code;
+    struct text close_reason;
+    int64_t now_ms;                   /* the tick's time; 0 outside until asked for */
+    /* result */
+    int failed;                       /* 0, or the negative code of the first failure */
+    bool client_error;                /* err_code and err_text below were set */
+    int status;                       /* $connect and REST; 0: by the outcome */
+    struct gw_reply reply;            /* the first answer; text.data NULL: none */
+    struct gw_reply *reply_last;
+    bool wrote;                       /* staged something durable */
+    size_t touched_items, touched_bytes;
+    struct store_cursor *cursor[8];   /* closed when the handler returns */
+    size_t cursors;
+    struct text subprotocol;          /* $connect: to be accepted */
+    struct weir_json *docs;           /* JSON being written (call_json.c); given back when the handler has returned */
+    uint32_t doc_count;
+    struct gw_effect *sent_first, *sent_last; /* effects of a call outside the tick, kept back until its handler has succeeded */
+    bool parsed_late;                 /* root was made while the handler ran: forgotten when it runs again */
+    struct weir_call *next;           /* free, held or waiting lists */
+    struct text subprotocol_offered;  /* $connect: accepted when the route names none */
+    struct gw_ask *ask;               /* RETAIN: the publish that follows the commit */
+    int64_t token_exp_s, token_now_s; /* told with TOKEN_EXPIRED; exp 0: not */
+    /* not zeroed by gw_call_take: */
+    char tail[1];
+    char address_text[46];
+    char request_id[17];              /* made on first use; "" before */
+    char err_code[48], err_field[64], err_text[236];
+};
+/* From the io's pool, zeroed up to `tail` but for the arena. NULL without memory. */
+struct weir_call *gw_call_take(struct gw_io *io, struct gw_api *api);
+/* Back to the pool: unrefs identity, resets the arena. */
+void gw_call_give(struct weir_call *call);
+void gw_call_docs_give(struct weir_call *call); /* call_json.c: takes back the JSON documents, which live outside the arena */
+/* Outside the tick: sends, or forgets, the effects that the handler made. gw_call_handle does it. */
+void gw_call_flush_effects(struct weir_call *call);
+void gw_call_drop_effects(struct weir_call *call);
+/* The name under which weir_later's deferred calls reach gw_on_deferred: "<api>/<route key>", as in "riddle-rush/@remind"; a route key begins with '@'. */
+#define GW_DEFERRED_SEPARATOR '/'
+/* Runs the handler with its bookkeeping (now, cursors, reply reset). In the tick or on the io thread. 0 or the failure's code. */
+int gw_call_handle(struct weir_call *call);
+/* The family's error frame (or the envelope's) becomes the only answer. REST: {"message","error"}. */
+void gw_call_error_reply(struct weir_call *call);
+/* Sets a failure unless one stands. */
+void gw_call_fail(struct weir_call *call, int code, const char *name, const char *field, const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* Keeps `message` (JSON text) as the room's newest, with the tick's sequence (call_send.c; in the tick). 0 or a store error. */
+int gw_room_retain(struct weir_call *call, struct text room, struct text message);
+/* Splits and decodes the query into the call's arena: 0, ERR_MEMORY, ERR_SYNTAX. */
+int gw_call_keep_query(struct weir_call *call, struct text query);
+/* Looks a field up: top level, then "data". NULL when absent. Parses on first use. */
+const struct json *gw_call_field(struct weir_call *call, struct text name);
+/* Sends an effect out of a call: emitted in the tick, else sent by its io. Takes the reference. `target` an io thread or TICK_ALL_SINKS. */
+int gw_call_effect(struct weir_call *call, unsigned target, struct gw_effect *effect);
+/* Appends an answer; copied into the arena unless it lies in the call's body. */
+void gw_call_reply(struct weir_call *call, struct text bytes, bool binary);
+/* io thread: queues the answers to the connection. */
+void gw_call_send_replies(struct weir_call *call, struct net_conn *net);
+/* Formats the request id on first use. */
+struct text gw_call_request_id(struct weir_call *call);
+
+/* ---- connect.c ---- */
+void gw_on_upgrade(struct gw_io *io, struct net_conn *conn, struct gw_api *api, uint8_t stage, const struct http_request *request);
+/* After the $connect call: accept or refuse. */
+void gw_connect_done(struct gw_io *io, struct weir_call *call);
+void gw_on_close(struct gw_io *io, struct gw_conn *conn, enum net_end how, int code, struct text reason);
+/* In-band authentication; writes its answer. */
+void gw_auth_in_band(struct gw_io *io, struct gw_conn *conn, struct weir_call *call, struct text token);
+/* Verifies a token for an API: 0 with an identity (one reference), or ERR_MISSING_TOKEN, ERR_TOKEN_EXPIRED (exp, now in seconds), ERR_INVALID_TOKEN. */
+int gw_identity_from_token(struct gw_api *api, struct gw_io *io, struct text token, struct gw_identity **out, int64_t *exp_s, int64_t *now_s, struct err *err);
+struct gw_identity *gw_identity_create(struct text user_id, struct text name, struct text email, struct text role, const struct text *groups, size_t count);
+/* SigV4 of an AWS or management request, or of an upgrade: 0 or the HTTP status to refuse with; *type gets AWS's error name; *policy the struct gw_key.
+   service NULL: any. */
+int gw_check_signature(struct gw_io *io, const struct http_request *request, struct text body, const char *service, const char **type, const void **policy, struct err *err);
+void gw_conn_release(struct gw_conn *conn); /* frees it when closed and nothing is outstanding */
+
+/* ---- dispatch.c ---- */
+enum ws_verdict gw_on_message(struct gw_io *io, struct gw_conn *conn, bool binary, char *data, size_t len);
+/* The route of a message (route key text written to `key`), or NULL. */
+const struct gw_route *gw_route_select(struct gw_api *api, const struct json *root, struct arena *arena, struct text *key);
+/* Submits a prepared call to the tick, or queues it when there is no credit. */
+void gw_submit(struct gw_io *io, struct weir_call *call);
+void gw_on_done(void *context, struct tick_call *base);
+/* Runs what waited behind a finished call. */
+void gw_conn_continue(struct gw_io *io, struct gw_conn *conn);
+/* {"message": "Forbidden", "connectionId":"..","requestId":".."} as API Gateway spells it. */
+void gw_aws_error_frame(struct gw_conn *conn, const char *message, const char *request_id);
+void gw_request_id_make(char out[17]);
+int gw_tick_run(struct tick *tick, struct tick_call *base);
+void gw_tick_undone(struct tick *tick, struct tick_call *base, int code);
+
+/* ---- members.c ---- */
+void gw_members_add(struct gw_members *members, struct gw_conn *conn, uint32_t *at); /* *at UINT32_MAX without memory */
+bool gw_members_sparse(const struct gw_members *members);
+/* Leaves a hole; packs when there are many, telling each survivor its place through `place`. */
+void gw_members_remove(struct gw_members *members, uint32_t at, uint32_t *(*place)(struct gw_conn *conn));
+void gw_members_send(struct gw_members *members, struct net_frame *frame, uint64_t key, int64_t *delivered, int64_t *dropped);
+/* API index and name in `out` (4 + name.len bytes): APIs are isolated from each other. */
+struct text gw_scoped_key(char *out, struct gw_api *api, struct text name);
+
+/* ---- room.c, user.c ---- */
+int gw_room_join(struct gw_io *io, struct gw_conn *conn, struct text room);  /* 0, ERR_TOO_LARGE (name), ERR_FULL */
+void gw_room_leave(struct gw_io *io, struct gw_conn *conn, struct text room);
+void gw_room_leave_all(struct gw_io *io, struct gw_conn *conn);
+struct gw_room *gw_room_find(struct gw_io *io, struct gw_api *api, struct text room);
+/* Queues a frame for the end of the turn; takes no reference. Returns the number of members. */
+uint32_t gw_room_publish(struct gw_io *io, struct gw_api *api, struct text room, struct net_frame *frame);
+void gw_room_flush(struct gw_io *io, struct gw_room *room);
+void gw_rooms_flush(struct gw_io *io); /* all dirty rooms */
+/* Sends now; counts. */
+void gw_user_send(struct gw_io *io, struct gw_api *api, struct text user, struct net_frame *frame, int64_t *delivered, int64_t *dropped);
+void gw_broadcast_send(struct gw_io *io, struct gw_api *api, struct net_frame *frame, int64_t *delivered, int64_t *dropped);
+void gw_expiry_destroy(struct gw_conn *conn);
+int gw_conn_enlist(struct gw_io *io, struct gw_conn *conn); /* into the API's and the user's arrays, after the 101 */
+void gw_conn_delist(struct gw_io *io, struct gw_conn *conn);
+int gw_conn_set_identity(struct gw_io *io, struct gw_conn *conn, struct gw_identity *identity); /* takes the reference; moves the user entry, sets the expiry timer */
+
+/* ---- http.c: every HTTP request that is not an upgrade to a WebSocket API ---- */
+void gw_on_request(struct gw_io *io, struct net_conn *conn, const struct http_request *request, struct text body);
+/* Splits "/<api>[/<stage>]/rest": the API or NULL; *stage index, *rest the remainder beginning with '/' or empty. */
+struct gw_api *gw_path_api(struct gateway *gateway, struct text path, uint8_t *stage, struct text *rest);
+void gw_http_json(struct net_conn *conn, int status, struct text body);
+/* {"message":..,"error":..} */
+void gw_http_error(struct net_conn *conn, int status, const char *error, const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Answers a REST call that came back from the tick (or ran here). */
+void gw_rest_answer(struct gw_io *io, struct weir_call *call);
+
+/* ---- manage.c ---- */
+/* True when the path was one of @connections, @rooms, @users, @broadcast (and was answered, now or later). */
+bool gw_manage(struct gw_io *io, struct net_conn *conn, struct gw_api *api, struct text rest, const struct http_request *request, struct text body);
+void gw_ask_apply(struct gw_io *io, struct gw_ask *ask);
+void gw_retain_done(struct gw_io *io, struct weir_call *call); /* the message is kept: now it goes out */
+
+/* ---- endpoint.c: routes whose target is an HTTP endpoint ---- */
+/* Sends the call's event; its answer comes to gw_endpoint_done on the same io thread. 0 or ERR_FULL, ERR_AGAIN (circuit open). Takes the call on success. */
+int gw_endpoint_send(struct gw_io *io, struct weir_call *call);
+/* The event as ../AWS_SURFACES shows it, appended to out. */
+void gw_event_json(struct weir_call *call, struct buf *out);
+void gw_endpoint_done(struct gw_io *io, struct weir_call *call, struct gw_answer *answer); /* takes both */
+/* Circuit breakers by origin. */
+bool gw_circuit_allow(struct gw_io *io, struct text url);
+void gw_circuit_note(struct gw_io *io, struct text url, bool ok);
+struct gw_circuit *gw_circuit_of(struct gw_io *io, struct text url);
+
+/* ---- service.c: the services' thread: durable requests, answers of fetches back to their threads, JWKS ---- */
+int gw_service_start(struct gateway *gateway, struct err *err);
+void gw_service_stop(struct gateway *gateway);
+void gw_service_wake(struct gateway *gateway);
+void gw_jwks_fetch(void *api, struct jwks *jwks); /* starts the fetch of an API's JWKS; its outcome goes to jwks_update */
+void gw_fetch_begin(struct gateway *gateway, struct text row); /* services' thread: starts the durable request (its id, then its row) */
+int gw_fetch_stage(struct weir_call *call, const struct weir_fetch *fetch); /* the row and the effect */
+/* Fetch thread: hands an answer to an io thread (with its call) or to the services. Takes the answer. 0, ERR_MEMORY, ERR_FULL. */
+int gw_answer_send(struct gateway *gateway, unsigned target, struct weir_call *call, struct gw_answer *answer);
+void gw_durable_answered(struct gw_io *io, struct gw_answer *answer);
+void gw_answer_prepare(struct weir_call *call);
+void gw_answer_settled(struct gw_io *io, struct weir_call *call);
+void gw_on_deferred_dead(void *context, struct text name, struct text payload, int code);
+int gw_on_deferred(void *context, struct tick *tick, struct tick_call *call, struct text name, struct text payload);
+
+/* ---- limit.c ---- */
+enum gw_verdict { GW_ALLOW, GW_WARN, GW_REFUSE, GW_BAN };
+/* A message or request of a connection: graded. `action` may be empty. */
+enum gw_verdict gw_limit_message(struct gw_io *io, struct gw_conn *conn, struct text action);
+/* A handshake or HTTP request of an address. */
+enum gw_verdict gw_limit_address(struct gw_io *io, struct gw_api *api, struct text address, bool connecting);
+void gw_limit_second(struct gw_io *io);
+void gw_limit_fini(struct gw_io *io);
+void gw_buckets_destroy(struct gw_buckets *buckets);
+
+#endif

@@ -1,0 +1,81 @@
+/*
+ * Dense arrays of connections in order of arrival, and the walk over them that a broadcast is. A member that leaves becomes a hole; when a
+ * quarter are holes the array is packed and each survivor is told its new place.
+ */
+#include "gateway/internal.h"
+
+#include <stdlib.h>
+
+void gw_members_add(struct gw_members *members, struct gw_conn *conn, uint32_t *at)
+{
+    if (members->count == members->cap) {
+        uint32_t cap = members->cap ? members->cap * 2 : 4;
+        struct gw_conn **grown = realloc(members->conn, cap * sizeof(*grown));
+        if (!grown) {
+            *at = UINT32_MAX;
+            return;
+        }
+        members->conn = grown;
+        members->cap = cap;
+    }
+    *at = members->count;
+    members->conn[members->count++] = conn;
+}
+
+bool gw_members_sparse(const struct gw_members *members)
+{
+    return members->dead > 8 && members->dead * 4 > members->count;
+}
+
+/* The position of a connection in an array is kept in the connection, so packing tells each survivor its new place. */
+static void members_pack(struct gw_members *members, uint32_t *(*place)(struct gw_conn *conn))
+{
+    uint32_t to = 0;
+    for (uint32_t from = 0; from < members->count; from++) {
+        struct gw_conn *conn = members->conn[from];
+        if (!conn)
+            continue;
+        *place(conn) = to;
+        members->conn[to++] = conn;
+    }
+    members->count = to;
+    members->dead = 0;
+}
+
+void gw_members_remove(struct gw_members *members, uint32_t at, uint32_t *(*place)(struct gw_conn *conn))
+{
+    ASSERT(at < members->count && members->conn[at]);
+    members->conn[at] = NULL;
+    members->dead++;
+    if (gw_members_sparse(members))
+        members_pack(members, place);
+}
+
+/* One walk with one frame. A member that is closed meanwhile stays in the array until its on_close, which comes after this turn. */
+void gw_members_send(struct gw_members *members, struct net_frame *frame, uint64_t key, int64_t *delivered, int64_t *dropped)
+{
+    int64_t sent = 0, lost = 0;
+    for (uint32_t i = 0; i < members->count; i++) {
+        struct gw_conn *conn = members->conn[i];
+        if (!conn)
+            continue;
+        if (net_ws_send_frame(conn->net, frame, key))
+            lost++;
+        else
+            sent++;
+    }
+    counter_add(COUNTER_gw_deliveries, sent * frame->messages);
+    if (delivered)
+        *delivered += sent;
+    if (dropped)
+        *dropped += lost;
+}
+
+/* Keys of rooms and users carry the API's index in front: APIs are isolated from each other. */
+struct text gw_scoped_key(char *out, struct gw_api *api, struct text name)
+{
+    memcpy(out, &api->index, sizeof(api->index));
+    if (name.len)
+        memcpy(out + sizeof(api->index), name.data, name.len);
+    return text_make(out, sizeof(api->index) + name.len);
+}

@@ -1,0 +1,463 @@
+/*
+ * The services' thread: what is neither a socket's nor a table's business. It starts the durable requests of weir_fetch, turns their answers into
+ * calls, and fetches issuers' keys.
+ *
+ * A durable request is a row that commits with the call that asked for it; only then does it go out. Its answer is a call that deletes the row and runs
+ * the `then` route, in one commit. So a crash at any moment sends it again at most (at least once), and never forgets it.
+ */
+#include "gateway/internal.h"
+#include "base/cursor.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#define RETRY_FIRST_MS 500
+#define RETRY_MAX_MS 60000
+
+struct gw_service {
+    struct gateway *gateway;
+    struct gw_io *io;
+    pthread_t thread;
+    struct list requests; /* all durable requests known, for the end */
+    struct loop_timer begin;
+};
+
+/* One durable request; services' thread. */
+struct durable {
+    struct list link;
+    struct loop_timer retry;
+    struct gw_service *service;
+    unsigned attempts; /* left */
+    int64_t wait_ms;
+    bool flying;
+    struct text id;    /* TICK_ID_TEXT bytes */
+    struct text api, method, url, headers, body, then, context;
+    int64_t timeout_ms;
+    char bytes[];      /* id, then the row */
+};
+
+/* ---- rows ---- */
+
+int gw_fetch_stage(struct weir_call *call, const struct weir_fetch *fetch)
+{
+    char id[TICK_ID_TEXT + 1];
+    struct buf row;
+    tick_id(call->tick, id);
+    buf_init(&row, 16 << 20);
+    buf_add(&row, id, TICK_ID_TEXT);
+    buf_add_bytes(&row, call->api->config->name);
+    buf_add_bytes(&row, text_of(fetch->method ? fetch->method : "POST"));
+    buf_add_bytes(&row, text_make(fetch->url.data, fetch->url.len));
+    buf_add_bytes(&row, text_make(fetch->headers.data, fetch->headers.len));
+    buf_add_bytes(&row, text_make(fetch->body.data, fetch->body.len));
+    buf_add_bytes(&row, text_of(fetch->then ? fetch->then : ""));
+    buf_add_bytes(&row, text_make(fetch->context.data, fetch->context.len));
+    buf_add_varint(&row, (uint64_t)(fetch->timeout_ms > 0 ? fetch->timeout_ms : 29000));
+    buf_add_varint(&row, fetch->attempts ? fetch->attempts : 3);
+    int code = row.failed ? ERR_TOO_LARGE : 0;
+    struct text value = text_make(row.data + TICK_ID_TEXT, row.len - TICK_ID_TEXT);
+    if (!code)
+        code = store_raw_put(tick_stage(call->tick), GW_SPACE_FETCH, text_make(row.data, TICK_ID_TEXT), value);
+    struct gw_effect *effect = code ? NULL : gw_effect_create(GW_EFFECT_FETCH, call->api, buf_text(&row), NULL);
+    if (!code && !effect)
+        code = ERR_MEMORY;
+    buf_fini(&row);
+    return code ? code : gw_call_effect(call, call->gateway->io_count, effect);
+}
+
+static struct durable *durable_parse(struct gw_service *service, struct text row)
+{
+    struct durable *durable = calloc(1, sizeof(*durable) + row.len);
+    if (!durable)
+        return NULL;
+    memcpy(durable->bytes, row.data, row.len);
+    struct cursor c = cursor_of(text_make(durable->bytes, row.len));
+    durable->id = cursor_take(&c, TICK_ID_TEXT);
+    durable->api = cursor_bytes(&c);
+    durable->method = cursor_bytes(&c);
+    durable->url = cursor_bytes(&c);
+    durable->headers = cursor_bytes(&c);
+    durable->body = cursor_bytes(&c);
+    durable->then = cursor_bytes(&c);
+    durable->context = cursor_bytes(&c);
+    durable->timeout_ms = (int64_t)cursor_varint(&c);
+    durable->attempts = (unsigned)cursor_varint(&c);
+    durable->wait_ms = RETRY_FIRST_MS;
+    durable->service = service;
+    if (c.failed) {
+        log_error("service", "a stored request cannot be read");
+        free(durable);
+        return NULL;
+    }
+    list_add_tail(&service->requests, &durable->link);
+    return durable;
+}
+
+static void durable_free(struct durable *durable)
+{
+    loop_timer_stop(durable->service->io->loop, &durable->retry);
+    list_remove(&durable->link);
+    free(durable);
+}
+
+/* ---- going out ---- */
+
+static void durable_retry(struct durable *durable)
+{
+    loop_timer_set(durable->service->io->loop, &durable->retry, clock_mono_ms() + durable->wait_ms);
+    durable->wait_ms = durable->wait_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : durable->wait_ms * 2;
+}
+
+static void on_durable_fetched(void *context, const struct fetch_response *response)
+{
+    struct durable *durable = context;
+    struct gw_answer *answer = calloc(1, sizeof(*answer) + response->body.len);
+    struct gateway *gateway = durable->service->gateway;
+    if (answer) {
+        answer->error = response->error;
+        answer->status = response->status;
+        if (response->body.len)
+            memcpy(answer->bytes, response->body.data, response->body.len);
+        answer->body = text_make(answer->bytes, response->body.len);
+        answer->durable = durable;
+    }
+    if (!answer || gw_answer_send(gateway, gateway->io_count, NULL, answer))
+        log_error("service", "an answer could not be handed over; its request is sent again at the next start");
+}
+
+static size_t split_headers(struct text lines, struct fetch_header *out, size_t max)
+{
+    size_t count = 0, from = 0;
+    while (from < lines.len && count < max) {
+        ptrdiff_t end = text_find(lines, '\n', from);
+        size_t to = end < 0 ? lines.len : (size_t)end;
+        struct text line = text_make(lines.data + from, to - from);
+        if (line.len && line.data[line.len - 1] == '\r')
+            line.len--;
+        ptrdiff_t colon = text_find(line, ':', 0);
+        if (colon > 0)
+            out[count++] = (struct fetch_header){text_make(line.data, (size_t)colon), text_trim(text_make(line.data + colon + 1, line.len - (size_t)colon - 1))};
+        from = to + 1;
+    }
+    return count;
+}
+
+static void durable_answer(struct durable *durable, int status, int error, struct text body);
+
+static void durable_send(struct durable *durable)
+{
+    struct gw_service *service = durable->service;
+    struct fetch_header headers[FETCH_HEADERS_MAX];
+    if (!gw_circuit_allow(service->io, durable->url)) {
+        durable_retry(durable);
+        return;
+    }
+    size_t count = split_headers(durable->headers, headers, FETCH_HEADERS_MAX - 1);
+    bool typed = false;
+    for (size_t i = 0; i < count; i++)
+        typed = typed || text_equal_nocase(headers[i].name, TEXT("content-type"));
+    if (!typed && durable->body.len)
+        headers[count++] = (struct fetch_header){TEXT("Content-Type"), TEXT("application/json")};
+    struct fetch_request request = {
+        .method = durable->method,
+        .url = durable->url,
+        .headers = headers,
+        .header_count = count,
+        .body = durable->body,
+        .timeout_ms = (uint32_t)durable->timeout_ms,
+    };
+    int code = fetch_start(service->gateway->fetch, &request, on_durable_fetched, durable);
+    if (code == 0) {
+        durable->flying = true;
+        durable->attempts -= durable->attempts > 0;
+    } else if (code == ERR_FULL || code == ERR_MEMORY) {
+        durable_retry(durable);
+    } else if (code != ERR_CLOSED) {
+        durable_answer(durable, 0, code, TEXT_NONE); /* it can never be sent: the route hears why */
+    }
+}
+
+static void on_retry(struct loop *loop, struct loop_timer *timer)
+{
+    (void)loop;
+    durable_send(LIST_ENTRY(timer, struct durable, retry));
+}
+
+void gw_fetch_begin(struct gateway *gateway, struct text row)
+{
+    struct durable *durable = durable_parse(gateway->service, row);
+    if (!durable)
+        return;
+    loop_timer_init(&durable->retry, on_retry);
+    durable_send(durable);
+}
+
+/* ---- the answer becomes a call ---- */
+
+static int answer_run(struct tick *tick, struct tick_call *base)
+{
+    struct weir_call *call = (struct weir_call *)base;
+    int code = store_raw_delete(tick_stage(tick), GW_SPACE_FETCH, call->path);
+    return code ? code : gw_tick_run(tick, base);
+}
+
+static void answer_undone(struct tick *tick, struct tick_call *base, int code)
+{
+    struct weir_call *call = (struct weir_call *)base;
+    (void)tick;
+    log_warn("service", "%.*s: route %.*s failed on an answer: %s", TEXT_FMT(call->api->config->name), TEXT_FMT(call->route->key),
+        call->client_error ? call->err_text : err_text(code));
+}
+
+static void answer_body(struct json_writer *w, const struct durable *durable, int status, int error, struct text body)
+{
+    json_begin_object(w);
+    if (error) {
+        json_name(w, "error");
+        json_str(w, err_name(error));
+    } else {
+        json_name(w, "status");
+        json_i64(w, status);
+        json_name(w, "body");
+        json_text(w, body);
+    }
+    json_name(w, "context");
+    if (durable->context.len)
+        json_raw(w, durable->context);
+    else
+        json_null(w);
+    json_end_object(w);
+}
+
+static void durable_answer(struct durable *durable, int status, int error, struct text body)
+{
+    struct gw_service *service = durable->service;
+    struct gw_api *api = map_get(&service->gateway->by_name, durable->api);
+    struct weir_call *call = gw_call_take(service->io, api ? api : &service->gateway->apis[0]);
+    if (!call) {
+        durable_retry(durable);
+        return;
+    }
+    struct buf out;
+    struct json_writer w;
+    buf_init(&out, 32 << 20);
+    json_writer_init(&w, &out);
+    answer_body(&w, durable, status, error, body);
+    call->kind = GW_CALL_DEFERRED;
+    call->path = arena_copy(&call->arena, durable->id);
+    call->body = arena_copy(&call->arena, buf_text(&out));
+    call->route = api ? map_get(&api->by_key, durable->then) : NULL; /* without one the row just goes */
+    buf_fini(&out);
+    durable_free(durable);
+    gw_submit(service->io, call);
+}
+
+/* gw_submit sets the usual run; a deferred call of this thread is always an answer. */
+void gw_answer_prepare(struct weir_call *call)
+{
+    call->base.run = answer_run;
+    call->base.on_undone = answer_undone;
+}
+
+/* A route that failed on an answer leaves the row; it goes with a call of its own, so that it is not sent again for ever. */
+void gw_answer_settled(struct gw_io *io, struct weir_call *call)
+{
+    if (!call->failed || !call->route) {
+        gw_call_give(call);
+        return;
+    }
+    struct weir_call *again = gw_call_take(io, call->api);
+    if (again) {
+        again->kind = GW_CALL_DEFERRED;
+        again->path = arena_copy(&again->arena, call->path);
+        gw_submit(io, again);
+    }
+    gw_call_give(call);
+}
+
+void gw_durable_answered(struct gw_io *io, struct gw_answer *answer)
+{
+    struct durable *durable = answer->durable;
+    bool failed = answer->error || answer->status >= 500;
+    durable->flying = false;
+    gw_circuit_note(io, durable->url, !failed);
+    if (failed && durable->attempts > 0 && answer->error != ERR_INVALID)
+        durable_retry(durable);
+    else if (answer->error != ERR_CLOSED)
+        durable_answer(durable, answer->status, answer->error, answer->body);
+    free(answer);
+}
+
+int gw_answer_send(struct gateway *gateway, unsigned target, struct weir_call *call, struct gw_answer *answer)
+{
+    struct gw_effect *effect = gw_effect_create(GW_EFFECT_ANSWER, NULL, TEXT_NONE, NULL);
+    if (!effect) {
+        log_error("gateway", "no memory for an endpoint's answer");
+        free(answer);
+        return ERR_MEMORY;
+    }
+    effect->call = call;
+    effect->answer = answer;
+    /* The fetch thread is the only producer of this ring. Its requests in flight are bounded by the pool, below the ring's size. */
+    if (!ring_push(gateway->io[target].mail[gateway->io_count], effect)) {
+        log_error("gateway", "the ring for answers is full");
+        free(answer);
+        gw_effect_unref(effect);
+        return ERR_FULL;
+    }
+    loop_wake(gateway->io[target].loop);
+    return 0;
+}
+
+/* ---- deferred calls (state thread) ---- */
+
+int gw_on_deferred(void *context, struct tick *tick, struct tick_call *base, struct text name, struct text payload)
+{
+    struct gateway *gateway = context;
+    struct weir_call *call = gateway->deferred;
+    ptrdiff_t slash = text_find(name, '/', 0);
+    struct gw_api *api = slash > 0 ? map_get(&gateway->by_name, text_make(name.data, (size_t)slash)) : NULL;
+    struct gw_route *route = api ? map_get(&api->by_key, text_make(name.data + slash + 1, name.len - (size_t)slash - 1)) : NULL;
+    if (!route || !route->handler) {
+        log_warn("gateway", "a deferred call names %.*s, which is not declared any more", TEXT_FMT(name));
+        return 0;
+    }
+    memset(call, 0, offsetof(struct weir_call, tail));
+    call->request_id[0] = 0;
+    arena_init(&call->arena, GW_CALL_ARENA_FIRST, GW_CALL_ARENA_LIMIT);
+    call->gateway = gateway;
+    call->api = api;
+    call->kind = GW_CALL_DEFERRED;
+    call->route = route;
+    call->body = payload;
+    (void)base;
+    int code = gw_tick_run(tick, &call->base);
+    if (code && code != ERR_COLD)
+        log_warn("gateway", "%.*s failed: %s", TEXT_FMT(name), call->client_error ? call->err_text : err_text(code));
+    gw_call_docs_give(call);
+    arena_fini(&call->arena);
+    return code;
+}
+
+void gw_on_deferred_dead(void *context, struct text name, struct text payload, int code)
+{
+    (void)context;
+    (void)payload;
+    log_error("gateway", "deferred call %.*s is given up: %s", TEXT_FMT(name), err_text(code));
+}
+
+/* ---- issuers' keys ---- */
+
+static void on_jwks_fetched(void *context, const struct fetch_response *response)
+{
+    struct gw_api *api = context;
+    struct err err = {0};
+    if (jwks_update(api->jwks, response->error ? 0 : response->status, response->body, clock_wall_ms(), &err))
+        log_warn("gateway", "%.*s: the issuer's keys could not be renewed: %s", TEXT_FMT(api->config->name), response->error ? response->message : err.text);
+}
+
+void gw_jwks_fetch(void *context, struct jwks *jwks)
+{
+    struct gw_api *api = context;
+    struct fetch_request request = {.url = api->config->jwt.jwks_url, .timeout_ms = 5000, .response_max = JWT_JWKS_MAX};
+    if (!api->gateway->fetch || fetch_start(api->gateway->fetch, &request, on_jwks_fetched, api))
+        jwks_update(jwks, 0, TEXT_NONE, clock_wall_ms(), NULL);
+}
+
+/* ---- the thread ---- */
+
+static int visit_row(void *context, struct text key, struct text value)
+{
+    struct gw_service *service = context;
+    struct buf row;
+    buf_init(&row, 16 << 20);
+    buf_add_text(&row, key);
+    buf_add_text(&row, value);
+    if (!row.failed)
+        gw_fetch_begin(service->gateway, buf_text(&row));
+    buf_fini(&row);
+    return 0;
+}
+
+/* Requests that an earlier run did not finish are sent again. */
+static void resume(struct gw_service *service)
+{
+    struct store *store = service->gateway->config.store;
+    struct arena arena;
+    struct store_view view = {.store = store, .snapshot = store_snapshot_acquire(store, service->io->index), .now_s = clock_wall_ms() / 1000};
+    arena_init(&arena, 4096, 64 << 20);
+    store_raw_scan(&view, GW_SPACE_FETCH, TEXT(""), &arena, visit_row, service);
+    arena_fini(&arena);
+    store_snapshot_release(store, service->io->index);
+}
+
+static void *service_main(void *context)
+{
+    struct gw_service *service = context;
+    thread_name("weir-services");
+    if (gw_io_begin(service->io))
+        log_error("service", "cannot watch the rings");
+    resume(service);
+    for (size_t i = 0; i < service->gateway->api_count; i++)
+        if (service->gateway->apis[i].jwks)
+            jwks_want_refresh(service->gateway->apis[i].jwks, false, clock_wall_ms());
+    loop_run(service->io->loop);
+    return NULL;
+}
+
+int gw_service_start(struct gateway *gateway, struct err *err)
+{
+    struct gw_service *service = calloc(1, sizeof(*service));
+    if (!service)
+        return err_set(err, ERR_MEMORY, "no memory for the services");
+    struct fetch_options options = {.in_flight_max = 256, .queue_max = 2048};
+    int code = fetch_pool_create(&options, &gateway->fetch, err);
+    if (code) {
+        free(service);
+        return code;
+    }
+    service->gateway = gateway;
+    service->io = &gateway->io[gateway->io_count];
+    list_init(&service->requests);
+    gateway->service = service;
+    if (pthread_create(&service->thread, NULL, service_main, service)) {
+        fetch_pool_destroy(gateway->fetch);
+        gateway->fetch = NULL;
+        gateway->service = NULL;
+        free(service);
+        return err_set(err, ERR_MEMORY, "cannot start the services' thread");
+    }
+    return 0;
+}
+
+void gw_service_wake(struct gateway *gateway)
+{
+    loop_wake(gateway->io[gateway->io_count].loop);
+}
+
+void gw_service_stop(struct gateway *gateway)
+{
+    struct gw_service *service = gateway->service;
+    if (!service)
+        return;
+    fetch_pool_destroy(gateway->fetch); /* completes what is open with ERR_CLOSED */
+    gateway->fetch = NULL;
+    loop_stop(service->io->loop);
+    pthread_join(service->thread, NULL);
+    while (!list_empty(&service->requests))
+        durable_free(LIST_ENTRY(service->requests.next, struct durable, link));
+    free(service);
+    gateway->service = NULL;
+}
+
+int gateway_start(struct gateway *gateway, struct net_server *server, struct tick *tick, struct err *err)
+{
+    gateway->server = server;
+    gateway->tick = tick;
+    return gw_service_start(gateway, err);
+}
+
+void gateway_stop(struct gateway *gateway)
+{
+    gw_service_stop(gateway);
+}

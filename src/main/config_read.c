@@ -1,0 +1,197 @@
+/*
+ * weir.yaml: the server's own keys, and the way in. The keys of applications and APIs are in config_api.c, those of tables in config_table.c.
+ * To add a key, add a row; docs/configuration.md holds what `weir check --keys` prints, and a test compares them.
+ */
+#include "main/read.h"
+
+#include "base/clock.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- the server's keys ---- */
+
+static void read_listen(struct reader *r, const struct key *key, const struct doc *value, void *field)
+{
+    struct err err;
+    (void)field;
+    if (expect_text(r, value, key->name) && config_listen(r->config, value->text.data, &err))
+        problem(r, value, "'listen': %s", err.text);
+}
+
+static const struct key access_key_keys[] = {
+    {"id", "text", "the access key's id", read_name, offsetof(struct gw_key, id), 1, 128, NULL, NULL},
+    {"secret", "text", "its secret", read_secret, offsetof(struct gw_key, secret), 1, CONFIG_SECRET_MAX, NULL, NULL},
+    {"secretFile", "path", "or a file with it", read_secret_file, offsetof(struct gw_key, secret), 0, 0, NULL, NULL},
+    {"secretEnv", "variable", "or an environment variable with it", read_secret_env, offsetof(struct gw_key, secret), 0, 0, NULL, NULL},
+    {0},
+};
+
+static void read_access_key(struct reader *r, const struct doc *node, struct gw_key *out)
+{
+    struct config *config = r->config;
+    if (!expect_mapping(r, node, "an entry of 'keys'"))
+        return;
+    r->names_secret = false;
+    read_keys(r, node, access_key_keys, out);
+    if (!out->id.len || !out->secret.len) {
+        problem(r, node, "a key has an id and a secret");
+        return;
+    }
+    for (size_t i = 0; i < config->key_count; i++)
+        if (text_equal(config->keys[i].id, out->id))
+            problem(r, node, "there is another key with the id '%.*s'", TEXT_FMT(out->id));
+    config->key_count++;
+}
+
+static void read_access_keys(struct reader *r, const struct key *key, const struct doc *value, void *field)
+{
+    struct config *config = field;
+    (void)key;
+    if (value->kind != DOC_SEQUENCE || value->count > CONFIG_KEYS_MAX) {
+        problem(r, value, "'keys' is a list of at most %d keys, each with an id and a secret", CONFIG_KEYS_MAX);
+        return;
+    }
+    config->keys = arena_zalloc(r->arena, (value->count + 1) * sizeof(*config->keys));
+    for (const struct doc *node = value->first; node && config->keys; node = node->next)
+        read_access_key(r, node, &config->keys[config->key_count]);
+}
+
+/* Their syntax is checked by the network core as it starts; here only that they look like addresses. */
+static void read_proxies(struct reader *r, const struct key *key, const struct doc *value, void *field)
+{
+    struct config *config = field;
+    (void)key;
+    if (value->kind != DOC_SEQUENCE || value->count > CONFIG_PROXIES_MAX) {
+        problem(r, value, "'trustedProxies' is a list of at most %d addresses", CONFIG_PROXIES_MAX);
+        return;
+    }
+    config->proxies = arena_zalloc(r->arena, (value->count + 1) * sizeof(*config->proxies));
+    for (const struct doc *node = value->first; node && config->proxies; node = node->next) {
+        if (!expect_text(r, node, "an entry of 'trustedProxies'"))
+            continue;
+        if (strspn(node->text.data, "0123456789abcdefABCDEF.:/") != node->text.len)
+            problem(r, node, "'%.80s' is not an address or a range such as 10.0.0.0/8", node->text.data);
+        else
+            config->proxies[config->proxy_count++] = node->text;
+    }
+}
+
+#define IN(type, field) offsetof(struct type, field)
+
+static const struct key tls_keys[] = {
+    {"certificate", "path", "PEM, the chain, leaf first", read_file, IN(config, certificate_file), 0, 0, NULL, NULL},
+    {"key", "path", "PEM, its private key", read_file, IN(config, key_file), 0, 0, NULL, NULL},
+    {0},
+};
+static const struct key limit_keys[] = {
+    {"connections", "number", "sockets at most (default: what the descriptor limit allows)", read_u32, IN(config, connections_max), 1, 10000000, NULL, NULL},
+    {"acceptRate", "number", "new sockets a second at most, the others wait (default: no limit)", read_u32, IN(config, accept_rate_max), 1, 10000000, NULL, NULL},
+    {"body", "size", "an HTTP body at most (default 16MB)", read_size, IN(config, body_max), 1024, 64 << 20, NULL, NULL},
+    {0},
+};
+static const struct key server_keys[] = {
+    {"listen", "address:port", "where to listen (default 127.0.0.1:8080)", read_listen, 0, 0, 0, NULL, NULL},
+    {"data", "path", "the data folder (default ./data of the current folder)", read_path, IN(config, data), 0, 4000, NULL, NULL},
+    {"env", "name", "the environment, {env} in the names of tables (default dev)", read_name, IN(config, environment), 1, 64, NULL, NULL},
+    {"region", "name", "the region of signatures and events (default us-east-1)", read_name, IN(config, region), 1, 64, NULL, NULL},
+    {"account", "name", "the account in events (default 123456789012)", read_name, IN(config, account), 1, 64, NULL, NULL},
+    {"publicHost", "host or host:port", "the domainName of events (default: the Host header)", read_text, IN(config, public_url), 1, 255, NULL, NULL},
+    {"ioThreads", "number", "threads for sockets (default: cores less one)", read_int, IN(config, io_threads), 1, 64, NULL, NULL},
+    {"drain", "duration", "how long a stop may wait for connections to end (default 10s)", read_duration, IN(config, drain_ms), 0, 600000, NULL, NULL},
+    {"drainSpread", "duration", "over how long the clients of a stopped server are asked to come back (default 5s)", read_duration, IN(config, spread_ms), 0, 600000, NULL, NULL},
+    {"tls", "keys and values", "TLS on the same port", read_inside, 0, 0, 0, tls_keys, NULL},
+    {"keys", "list", "access keys (SigV4); without any: test/test, on loopback only", read_access_keys, 0, 0, 0, access_key_keys, NULL},
+    {"trustedProxies", "list of addresses or ranges", "whose X-Forwarded-For and PROXY header are believed", read_proxies, 0, 0, 0, NULL, NULL},
+    {"proxyProtocol", "true or false", "trusted proxies begin with a PROXY header (default false)", read_flag, IN(config, proxy_protocol), 0, 0, NULL, NULL},
+    {"limits", "keys and values", "of the whole server", read_inside, 0, 0, 0, limit_keys, NULL},
+    {"apps", "all, a list of names, or names with settings", "compiled-in applications to mount", read_apps, 0, 0, 0, app_keys, NULL},
+    {"apis", "names with keys and values", "APIs declared here", read_apis, 0, 0, 0, api_keys, NULL},
+    {0},
+};
+
+/* ---- the way in ---- */
+
+static int by_place(const void *a, const void *b)
+{
+    const struct config_problem *x = a, *y = b;
+    if (x->line != y->line)
+        return x->line < y->line ? -1 : 1;
+    return x->column < y->column ? -1 : x->column > y->column;
+}
+
+static void read_root(struct reader *r, const struct doc *root)
+{
+    if (root->kind != DOC_MAPPING) {
+        problem(r, root, "a configuration is keys and values");
+        return;
+    }
+    read_keys(r, root, server_keys, r->config);
+    if (!r->config->certificate_file != !r->config->key_file)
+        problem(r, doc_get(root, "tls"), "'tls' has a certificate and a key");
+    if (r->config->proxy_protocol && !r->config->proxy_count)
+        problem(r, doc_get(root, "proxyProtocol"), "'proxyProtocol' needs 'trustedProxies': nobody else may tell another address");
+}
+
+int config_parse(struct config *config, struct text yaml, const char *folder, unsigned flags)
+{
+    struct reader r = {.config = config, .arena = &config->arena, .folder = folder, .flags = flags};
+    struct doc_problem broken;
+    const struct doc *root;
+    if (doc_parse(yaml, &config->arena, &root, &broken)) {
+        struct doc at = {.line = broken.line, .column = broken.column};
+        problem(&r, &at, "%s", broken.text);
+    } else if (root && !doc_is_null(root)) {
+        read_root(&r, root);
+    }
+    qsort(config->problem, config->problems, sizeof(config->problem[0]), by_place);
+    return config->errors ? ERR_INVALID : 0;
+}
+
+static int file_read(const char *path, struct buf *out, struct err *err)
+{
+    char block[4096];
+    size_t got;
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
+    while (!out->failed && (got = fread(block, 1, sizeof(block), file)) > 0)
+        buf_add(out, block, got);
+    int code = ferror(file) ? err_set(err, ERR_IO, "%s cannot be read", path) : 0;
+    fclose(file);
+    return out->failed ? err_set(err, ERR_TOO_LARGE, "%s is larger than %d bytes", path, CONFIG_BYTES_MAX) : code;
+}
+
+int config_load(struct config *config, const char *path, unsigned flags, struct err *err)
+{
+    struct buf bytes;
+    buf_init(&bytes, CONFIG_BYTES_MAX);
+    int code = file_read(path, &bytes, err);
+    const char *slash = strrchr(path, '/');
+    struct text folder = slash ? arena_copy(&config->arena, text_make(path, slash == path ? 1 : (size_t)(slash - path))) : TEXT("");
+    if (!code && !folder.data)
+        code = err_set(err, ERR_MEMORY, "out of memory");
+    if (!code) {
+        code = config_parse(config, buf_text(&bytes), folder.data, flags);
+        if (code)
+            err_set(err, code, "%s has %zu problem%s", path, config->errors, config->errors == 1 ? "" : "s");
+    }
+    buf_fini(&bytes);
+    return code;
+}
+
+/* ---- the reference ---- */
+
+static void keys_print(FILE *out, const struct key *keys, int depth)
+{
+    for (; keys->name; keys++) {
+        fprintf(out, "%*s%s: <%s>%*s # %s\n", depth * 2, "", keys->name, keys->form, 0, "", keys->help);
+        if (keys->inside)
+            keys_print(out, keys->inside, depth + 1);
+    }
+}
+
+void config_keys_print(void *stream)
+{
+    keys_print(stream, server_keys, 0);
+}

@@ -1,0 +1,222 @@
+/*
+ * `weir serve`: the command line over the configuration, one line on standard output, then signals until the end.
+ *
+ * Signals are blocked in every thread and taken here by sigtimedwait, so no handler runs anywhere. The first SIGTERM or SIGINT drains: no new sockets, the old
+ * ones are told to come back later (spread, so that they do not all come at once), what was admitted is finished and made durable. The second one ends the
+ * process on the spot, which is safe at any moment: the journal is made for it.
+ */
+#include "main/banner.h"
+#include "main/command.h"
+#include "main/server.h"
+
+#include "base/log.h"
+#include <errno.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static const struct option_row options[] = {
+    {"config", "FILE", "the configuration, YAML; without it everything compiled in is mounted"},
+    {"data", "DIR", "the data folder, made when missing (default ./data)"},
+    {"listen", "ADDR:PORT", "where to listen (default 127.0.0.1:8080; port 0 picks one)"},
+    {"env", "NAME", "the environment: {env} in the names of tables (default dev)"},
+    {"io-threads", "N", "threads for sockets, 1..64 (default: cores less one)"},
+    {"log-level", "LEVEL", "debug, info, warn or error (default info)"},
+    {"drain", "TIME", "how long a stop may wait for connections to end (default 10s)"},
+    {"allow-open", NULL, "listen on any address with the development keys; anybody who reaches it is in"},
+    {"driven-clock", NULL, "POST /@clock?advance_ms=N moves the time; for tests"},
+    {"banner", NULL, "addresses and development tokens for people, on standard error"},
+    {NULL, NULL, NULL},
+};
+
+static bool set_log_level(const char *name)
+{
+    static const char *const names[] = {"debug", "info", "warn", "error"};
+    for (int i = 0; i < 4; i++)
+        if (strcmp(name, names[i]) == 0) {
+            log_level_set((enum log_level)i);
+            return true;
+        }
+    fprintf(stderr, "weir serve: --log-level is debug, info, warn or error, not '%s'\n", name);
+    return false;
+}
+
+static bool set_environment(struct config *config, const char *name)
+{
+    size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
+    if (len && len <= 64 && !name[len]) {
+        config->environment = text_of(name);
+        return true;
+    }
+    fprintf(stderr, "weir serve: --env is 1 to 64 letters, digits, '-', '_' and '.', not '%s'\n", name);
+    return false;
+}
+
+/* The command line stands above the file. 0 or an exit code. */
+static int apply(const struct arguments *arguments, struct config *config)
+{
+    struct err err;
+    int64_t threads = config->io_threads;
+    const char *value;
+    if (!argument_number(arguments, "io-threads", 1, 64, &threads))
+        return EXIT_USAGE;
+    config->io_threads = (int)threads;
+    if ((value = argument(arguments, "data")))
+        config->data = value;
+    if ((value = argument(arguments, "log-level")) && !set_log_level(value))
+        return EXIT_USAGE;
+    if ((value = argument(arguments, "env")) && !set_environment(config, value))
+        return EXIT_USAGE;
+    if ((value = argument(arguments, "drain")) && (!duration_parse(value, &config->drain_ms) || config->drain_ms > 600000)) {
+        fprintf(stderr, "weir serve: --drain is a time up to 10m such as 10s, not '%s'\n", value);
+        return EXIT_USAGE;
+    }
+    if ((value = argument(arguments, "listen")) && config_listen(config, value, &err)) {
+        fprintf(stderr, "weir serve: --listen: %s\n", err.text);
+        return EXIT_USAGE;
+    }
+    config->allow_open = argument(arguments, "allow-open") != NULL;
+    config->driven_clock = argument(arguments, "driven-clock") != NULL;
+    return 0;
+}
+
+static int failed(int exit_code, const struct err *err)
+{
+    fprintf(stderr, "weir serve: %s\n", err->text);
+    return exit_code;
+}
+
+/* The file, the command line, and what follows. 0 or an exit code. */
+static int configure(const struct arguments *arguments, struct config *config)
+{
+    struct err err = {0};
+    const char *path = argument(arguments, "config");
+    int code = path ? config_load(config, path, 0, &err) : 0;
+    if (path)
+        config_problems_print(config, path, stderr);
+    if (code)
+        return failed(EXIT_CONFIG, &err);
+    code = apply(arguments, config);
+    if (code)
+        return code;
+    if (config_finish(config, &err) || config_safe(config, &err))
+        return failed(EXIT_CONFIG, &err);
+    if (config_secret(config, &err))
+        return failed(err.code == ERR_IO ? EXIT_FAILED : EXIT_CONFIG, &err);
+    if (config->allow_open && config->development_keys)
+        log_warn("main", "--allow-open: anybody who reaches this address holds the development keys");
+    return 0;
+}
+
+/* One write, so that whoever reads the pipe gets the whole line. */
+static void announce(const struct config *config, uint16_t port)
+{
+    char host[64], line[512];
+    bool v6 = strchr(config->address, ':') != NULL;
+    snprintf(host, sizeof(host), "%s%s%s:%u", v6 ? "[" : "", config->address, v6 ? "]" : "", port);
+    int len = snprintf(line, sizeof(line), "{\"listening\":\"%s\",\"http\":\"http://%s\",\"ws\":\"ws://%s\"", host, host, host);
+    if (config->certificate_file)
+        len += snprintf(line + len, sizeof(line) - (size_t)len, ",\"https\":\"https://%s\",\"wss\":\"wss://%s\"", host, host);
+    len += snprintf(line + len, sizeof(line) - (size_t)len, "}\n");
+    if (write(STDOUT_FILENO, line, (size_t)len) != len)
+        log_warn("main", "the address could not be written to standard output: %s", strerror(errno));
+}
+
+/* ---- signals ---- */
+
+static void block_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* The next signal, or 0 when none came within wait_ms. */
+static int next_signal(const sigset_t *set, int64_t wait_ms)
+{
+    struct timespec wait = {.tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1000000};
+    int number = sigtimedwait(set, NULL, &wait);
+    return number > 0 ? number : 0;
+}
+
+static void serve_until_told(struct server *server, const sigset_t *set)
+{
+    for (;;) {
+        int number = next_signal(set, 3600000);
+        if (number == SIGHUP)
+            server_reload(server);
+        else if (number)
+            return;
+    }
+}
+
+/* Real time, not the driven clock: a supervisor waits in real time. */
+static int64_t real_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void drain(struct server *server, const sigset_t *set)
+{
+    int64_t end = real_ms() + server->config->drain_ms;
+    log_info("main", "draining");
+    server_drain(server);
+    while (!server_drained(server) && real_ms() < end) {
+        int number = next_signal(set, 10);
+        if (number == SIGTERM || number == SIGINT) {
+            log_warn("main", "a second signal: the process ends without draining");
+            _exit(EXIT_FORCED);
+        }
+    }
+}
+
+static int serve(const struct arguments *arguments, struct config *config)
+{
+    struct server server;
+    struct err err = {0};
+    sigset_t signals;
+    int code = configure(arguments, config);
+    if (code)
+        return code;
+    block_signals(&signals);
+    code = server_start(&server, config, &err);
+    if (code)
+        return failed(code, &err);
+    uint16_t port = net_server_port(server.net);
+    announce(config, port);
+    if (argument(arguments, "banner"))
+        banner_print(config, port);
+    serve_until_told(&server, &signals);
+    drain(&server, &signals);
+    server_stop(&server);
+    log_info("main", "stopped");
+    return EXIT_OK;
+}
+
+static int run(const struct arguments *arguments)
+{
+    static struct config config;
+    mallopt(M_ARENA_MAX, 4); /* threads allocate little here; an arena for each would cost an idle server several megabytes */
+    config_init(&config);
+    int code = serve(arguments, &config);
+    config_fini(&config);
+    return code;
+}
+
+const struct command command_serve = {
+    .name = "serve",
+    .words = "",
+    .summary = "runs the server",
+    .more = "The first line on standard output is one JSON object with the addresses; logs go to standard error.\n"
+            "SIGTERM and SIGINT drain and stop, a second one stops at once; SIGHUP reloads the certificate.\n",
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,214 @@
+/*
+ * The order of start, and why it is this one:
+ *   lock, tables, journal, replay     the journal must know what the tables already hold; nothing may run before the tail is replayed
+ *   gateway, network core, sinks      the tick wants its sinks, the sinks are the io threads' loops
+ *   tick, tables' definitions         committed before the first call
+ *   tick, gateway, network threads    from the inside out: a socket meets a complete house
+ * The stop is the same backwards, with one exception: the tick ends while the io threads still run, since they are what takes its last effects.
+ */
+#include "main/server.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "main/exit.h"
+#include "main/folder.h"
+#include "net/tls.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define WORKERS 2
+#define WORKER_QUEUE 1024
+#define DISK_RESERVE (UINT64_C(64) << 20) /* bytes of free space below which writes are refused */
+
+static int exit_of(int code)
+{
+    switch (code) {
+    case 0:
+        return EXIT_OK;
+    case ERR_AGAIN:
+        return EXIT_LOCKED;
+    case ERR_CORRUPT:
+    case ERR_VERSION:
+        return EXIT_DATA;
+    default:
+        return EXIT_FAILED;
+    }
+}
+
+/* The journal failed. What was acknowledged is durable, what was not must not be: the process ends here, without destructors. */
+static void on_fatal(void *context, const char *text)
+{
+    (void)context;
+    log_error("main", "the journal cannot be trusted any more, the process ends: %s", text);
+    _exit(EXIT_JOURNAL);
+}
+
+static int open_data(struct server *server, struct err *err)
+{
+    char tables[4096], journal[4096];
+    const char *data = server->config->data;
+    uint64_t records = 0;
+    int code = folder_make(data, err);
+    if (!code)
+        code = folder_path(tables, sizeof(tables), data, "tables", err);
+    if (!code)
+        code = folder_path(journal, sizeof(journal), data, "journal", err);
+    if (code)
+        return code;
+    server->lock = folder_lock(data, err);
+    if (server->lock < 0)
+        return server->lock;
+    struct store_config store = {.folder = tables};
+    code = store_open(&server->store, &store, err);
+    if (code)
+        return code;
+    struct journal_config config = {
+        .folder = journal, .recycle_max = 4, .reserve_bytes = DISK_RESERVE, .known_durable = store_applied(server->store)};
+    code = journal_open(&server->journal, &config, err);
+    if (code)
+        return code;
+    code = tick_recover(server->store, server->journal, &records, err);
+    if (!code && records)
+        log_info("main", "replayed %llu records of the journal", (unsigned long long)records);
+    return code;
+}
+
+static int open_gateway(struct server *server, struct config *config, struct err *err)
+{
+    config->gateway.store = server->store;
+    config->gateway.journal = server->journal;
+    int code = gateway_create(&server->gateway, &config->gateway, err);
+    if (code || !config->certificate_file)
+        return code;
+    struct tls_options options = {.certificate_file = config->certificate_file, .key_file = config->key_file, .h2 = false};
+    return tls_context_create(&options, &server->tls, err);
+}
+
+static int open_net(struct server *server, struct err *err)
+{
+    const struct config *config = server->config;
+    struct net_events events;
+    struct net_config net = {
+        .address = config->address,
+        .port = config->port,
+        .io_threads = config->io_threads,
+        .backlog = 4096,
+        .accept_rate_max = config->accept_rate_max,
+        .connections_max = config->connections_max,
+        .body_max = config->body_max,
+        .trusted_proxies = config->proxies,
+        .trusted_count = config->proxy_count,
+        .proxy_protocol = config->proxy_protocol,
+        .tls = server->tls,
+    };
+    gateway_net_events(server->gateway, &events);
+    return net_server_create(&server->net, &net, &events, err);
+}
+
+static int open_tick(struct server *server, struct err *err)
+{
+    struct tick_sink *sinks;
+    unsigned count;
+    int code = gateway_sinks(server->gateway, server->net, &sinks, &count, err);
+    if (!code)
+        code = worker_pool_create(&server->workers, WORKERS, WORKER_QUEUE, err);
+    if (code)
+        return code;
+    struct tick_config config = {
+        .store = server->store,
+        .journal = server->journal,
+        .workers = server->workers,
+        .sources = count,
+        .sinks = sinks,
+        .expiry = true,
+        .on_fatal = on_fatal,
+    };
+    gateway_tick_hooks(server->gateway, &config);
+    code = tick_create(&server->tick, &config, err);
+    return code ? code : gateway_define_tables(server->gateway, server->tick, err);
+}
+
+static int start_threads(struct server *server, struct err *err)
+{
+    int code = tick_start(server->tick, err);
+    server->tick_started = code == 0;
+    if (!code) {
+        code = gateway_start(server->gateway, server->net, server->tick, err);
+        server->gateway_started = code == 0;
+    }
+    return code;
+}
+
+int server_start(struct server *server, struct config *config, struct err *err)
+{
+    *server = (struct server){.config = config, .lock = -1};
+    int exit_code = exit_of(open_data(server, err));
+    int code = 0;
+    if (!exit_code) {
+        code = open_gateway(server, config, err);
+        exit_code = code ? EXIT_CONFIG : EXIT_OK;
+    }
+    if (!exit_code) {
+        code = open_net(server, err);
+        if (!code)
+            code = open_tick(server, err);
+        if (!code)
+            code = start_threads(server, err);
+        exit_code = exit_of(code);
+    }
+    if (!exit_code) {
+        code = net_server_start(server->net, err);
+        server->net_started = code == 0;
+        exit_code = code ? EXIT_LISTEN : EXIT_OK;
+    }
+    if (exit_code)
+        server_stop(server);
+    return exit_code;
+}
+
+void server_drain(struct server *server)
+{
+    net_server_drain(server->net, server->config->spread_ms);
+}
+
+bool server_drained(const struct server *server)
+{
+    return net_server_drained(server->net);
+}
+
+void server_reload(struct server *server)
+{
+    struct err err;
+    if (!server->tls) {
+        log_info("main", "SIGHUP: there is no certificate to reload; other settings take a restart");
+        return;
+    }
+    if (tls_context_reload(server->tls, &err))
+        log_error("main", "SIGHUP: the old certificate stays in use: %s", err.text);
+    else
+        log_info("main", "SIGHUP: the certificate was reloaded; other settings take a restart");
+}
+
+void server_stop(struct server *server)
+{
+    if (server->tick_started)
+        tick_stop(server->tick);
+    if (server->gateway_started)
+        gateway_stop(server->gateway);
+    if (server->net_started)
+        net_server_stop(server->net);
+    tick_destroy(server->tick);
+    if (server->workers)
+        worker_pool_destroy(server->workers);
+    if (server->net)
+        net_server_destroy(server->net);
+    gateway_destroy(server->gateway);
+    if (server->tls)
+        tls_context_destroy(server->tls);
+    journal_close(server->journal);
+    if (server->store)
+        store_close(server->store);
+    folder_unlock(server->lock);
+    server->lock = -1;
+}

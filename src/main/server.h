@@ -1,0 +1,34 @@
+/*
+ * The running server: all modules in one struct, opened in order and closed in the opposite one. serve.c reads the command line and the signals;
+ * this is the wiring. One thread (main).
+ */
+#ifndef WEIR_MAIN_SERVER_H
+#define WEIR_MAIN_SERVER_H
+
+#include "main/config.h"
+
+struct server {
+    const struct config *config;
+    int lock;
+    struct store *store;
+    struct journal *journal;
+    struct worker_pool *workers;
+    struct gateway *gateway;
+    struct tls_context *tls;
+    struct net_server *net;
+    struct tick *tick;
+    bool net_started, gateway_started, tick_started;
+};
+
+/* Opens the data folder, replays the journal, starts all threads and listens. On failure everything is closed again, and the answer is an exit code;
+   0: it serves. */
+int server_start(struct server *server, struct config *config, struct err *err);
+/* Stops accepting and tells the sockets to come back. */
+void server_drain(struct server *server);
+bool server_drained(const struct server *server);
+/* Reads the TLS files again. */
+void server_reload(struct server *server);
+/* Finishes the calls that were admitted, makes them durable, ends all threads, frees everything. */
+void server_stop(struct server *server);
+
+#endif

@@ -1,0 +1,129 @@
+/*
+ * `weir verify`: reads all of a data folder and checks it: every record of the journal, every row of the tables, indexes against items, counts, and that
+ * neither is ahead of the other. It needs the folder for itself; what it finds it does not change.
+ */
+#include "main/command.h"
+#include "main/folder.h"
+
+#include "journal/journal.h"
+#include "store/store.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const struct option_row options[] = {{NULL, NULL, NULL}};
+
+static void on_progress(void *context, uint64_t done, uint64_t total)
+{
+    int *shown = context;
+    int percent = total ? (int)(done * 100 / total) : 100;
+    if (percent / 10 == *shown / 10 && percent < 100)
+        return;
+    *shown = percent;
+    fprintf(stderr, isatty(STDERR_FILENO) ? "\rjournal: %d %%" : "journal: %d %%\n", percent);
+}
+
+static int verify_journal(const char *data, struct journal_report *report)
+{
+    char path[4096];
+    struct err err = {0};
+    int shown = -10;
+    int code = folder_path(path, sizeof(path), data, "journal", &err);
+    if (!code)
+        code = journal_verify(path, NULL, NULL, on_progress, &shown, report, &err);
+    if (isatty(STDERR_FILENO))
+        fputc('\n', stderr);
+    if (!code) {
+        printf("journal: %" PRIu64 " records in %" PRIu64 " segments, sequences %" PRIu64 " to %" PRIu64 ", epoch %" PRIu64 "%s\n", report->records,
+            report->segments, report->first, report->last, report->epoch,
+            report->torn ? ", ends in an unfinished write (a crash; not damage)" : "");
+        return EXIT_OK;
+    }
+    printf("journal: %s\n", err.text);
+    if (code == ERR_CORRUPT && report->damaged_file[0])
+        printf("journal: first damage in %s at byte %" PRIu64 ", sequence %" PRIu64 "\n", report->damaged_file, report->damaged_offset,
+            report->damaged_sequence);
+    return code == ERR_CORRUPT || code == ERR_VERSION ? EXIT_DATA : EXIT_FAILED;
+}
+
+static int check_tables(struct store *store, const struct journal_report *journal)
+{
+    struct store_report report = {0};
+    fprintf(stderr, "tables: reading\n");
+    int code = store_verify(store, &report);
+    if (code && code != ERR_CORRUPT) {
+        printf("tables: %s\n", err_text(code));
+        return EXIT_FAILED;
+    }
+    printf("tables: %" PRIu64 " items and %" PRIu64 " index rows, %" PRIu64 " bytes, at sequence %" PRIu64 "\n", report.items, report.index_rows, report.bytes,
+        store_applied(store));
+    if (report.damaged || code) {
+        printf("tables: %" PRIu64 " damaged; first: %s\n", report.damaged, report.first);
+        return EXIT_DATA;
+    }
+    if (journal->records && store_applied(store) > journal->last) {
+        printf("tables: they reflect sequence %" PRIu64 ", beyond the journal's last, %" PRIu64 "\n", store_applied(store), journal->last);
+        return EXIT_DATA;
+    }
+    return EXIT_OK;
+}
+
+static int verify_tables(const char *data, const struct journal_report *journal)
+{
+    char path[4096];
+    struct err err = {0};
+    struct store *store;
+    int code = folder_path(path, sizeof(path), data, "tables", &err);
+    struct store_config config = {.folder = path};
+    if (!code)
+        code = store_open(&store, &config, &err);
+    if (code) {
+        printf("tables: %s\n", err.text);
+        return code == ERR_CORRUPT || code == ERR_VERSION ? EXIT_DATA : EXIT_FAILED;
+    }
+    int exit_code = check_tables(store, journal);
+    store_close(store);
+    return exit_code;
+}
+
+static bool is_data_folder(const char *data)
+{
+    char path[4096];
+    struct stat info;
+    return folder_path(path, sizeof(path), data, "journal", NULL) == 0 && stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+static int run(const struct arguments *arguments)
+{
+    const char *data = arguments->word[0];
+    struct journal_report journal = {0};
+    struct err err = {0};
+    if (!is_data_folder(data)) {
+        fprintf(stderr, "weir verify: %s is not a data folder of weir\n", data);
+        return EXIT_FAILED;
+    }
+    int lock = folder_lock(data, &err);
+    if (lock < 0) {
+        fprintf(stderr, "weir verify: %s\n", err.text);
+        return lock == ERR_AGAIN ? EXIT_LOCKED : EXIT_FAILED;
+    }
+    int code = verify_journal(data, &journal);
+    int tables = verify_tables(data, &journal);
+    folder_unlock(lock);
+    if (!code)
+        code = tables;
+    printf(code ? "damaged or unreadable\n" : "sound\n");
+    return code;
+}
+
+const struct command command_verify = {
+    .name = "verify",
+    .words = "DIR",
+    .summary = "checks everything in a data folder",
+    .more = "The server must not be running on it. Exit code 0: sound; 6: damaged.\n",
+    .options = options,
+    .words_min = 1,
+    .words_max = 1,
+    .run = run,
+};
