@@ -1,0 +1,105 @@
+/* Point look-ups of items, and rows outside tables. */
+#include "store/internal.h"
+
+int store_get(struct store_view *view, const struct store_table *table, const struct attr *key,
+    struct arena *arena, const struct attr **item)
+{
+    const struct definition *def = table_definition(view, table);
+    struct rocks_value value;
+    struct attr *made = NULL;
+    struct buf row;
+    if (atomic_load(&table->dropped))
+        return ERR_NOT_FOUND;
+    buf_init(&row, KEY_BYTES_MAX);
+    table_key(&row, def, KEY_ITEM, table);
+    int rc = primary_add(&row, def, key, NULL);
+    if (!rc)
+        rc = view_get(view, buf_text(&row), &value);
+    buf_fini(&row);
+    if (rc)
+        return rc;
+    view->items++;
+    view->bytes += value.bytes.len;
+    struct text bytes = arena_copy(arena, value.bytes);
+    rocks_value_release(&value);
+    rc = bytes.data ? item_decode(arena, bytes, &made) : ERR_MEMORY;
+    if (!rc && due_is_past(due_of(def, made), view->now_s))
+        rc = ERR_NOT_FOUND;
+    if (!rc)
+        *item = made;
+    return rc;
+}
+
+/* ---- raw rows ---- */
+
+static int raw_key(struct buf *row, uint8_t space, struct text key)
+{
+    ASSERT(space);
+    buf_clear(row);
+    buf_add_u8(row, KEY_RAW);
+    buf_add_u8(row, space);
+    buf_add_text(row, key);
+    return row->failed ? ERR_TOO_LARGE : 0;
+}
+
+int store_raw_put(struct store_stage *stage, uint8_t space, struct text key, struct text value)
+{
+    int rc = raw_key(&stage->key[0], space, key);
+    return rc ? rc : overlay_put(stage, buf_text(&stage->key[0]), value);
+}
+
+int store_raw_delete(struct store_stage *stage, uint8_t space, struct text key)
+{
+    int rc = raw_key(&stage->key[0], space, key);
+    return rc ? rc : overlay_delete(stage, buf_text(&stage->key[0]));
+}
+
+int store_raw_get(
+    struct store_view *view, uint8_t space, struct text key, struct arena *arena, struct text *value)
+{
+    struct rocks_value found;
+    struct buf row;
+    buf_init(&row, KEY_BYTES_MAX);
+    int rc = raw_key(&row, space, key);
+    if (!rc)
+        rc = view_get(view, buf_text(&row), &found);
+    buf_fini(&row);
+    if (rc)
+        return rc;
+    *value = arena_copy(arena, found.bytes);
+    rocks_value_release(&found);
+    return value->data ? 0 : ERR_MEMORY;
+}
+
+static int scan_rows(
+    struct merge *m, struct arena *arena, int (*visit)(void *, struct text, struct text), void *context)
+{
+    int rc;
+    for (rc = merge_first(m, false); !rc; rc = merge_step(m)) {
+        struct text key = arena_copy(arena, text_make(m->key.data + 2, m->key.len - 2)),
+                    value = arena_copy(arena, m->value);
+        rc = key.data && value.data ? visit(context, key, value) : ERR_MEMORY;
+        if (rc)
+            return rc;
+    }
+    return rc == ERR_NOT_FOUND ? 0 : rc;
+}
+
+int store_raw_scan(struct store_view *view, uint8_t space, struct text from, struct arena *arena,
+    int (*visit)(void *context, struct text key, struct text value), void *context)
+{
+    unsigned char end[2] = {KEY_RAW, (unsigned char)(space + 1)};
+    struct text upper = space == 255 ? text_make("s", 1) : text_make(end, 2);
+    struct buf lower;
+    struct merge m;
+    buf_init(&lower, KEY_BYTES_MAX);
+    int rc = raw_key(&lower, space, from);
+    if (!rc)
+        rc = merge_open(&m, view, buf_text(&lower), upper, false);
+    if (!rc) {
+        rc = scan_rows(&m, arena, visit, context);
+        merge_close(&m);
+    }
+    buf_fini(&lower);
+    return rc;
+}

@@ -1,0 +1,216 @@
+/*
+ * The tables: a view of the journal, kept in RocksDB without its own log. The only place that sees RocksDB.
+ *
+ * Writing has three steps, so that nothing is announced or applied before it is durable:
+ *   stage   (state thread)   puts and deletes go to a sorted overlay in memory; each call has a save point;
+ *   seal    (state thread)   the overlay becomes immutable ("in flight") and yields one journal record;
+ *   apply   (committer)      after the fsync: one RocksDB batch with the applied sequence, then a new snapshot.
+ * Reading goes through a view: overlay(s) over RocksDB for the state thread, a published snapshot for the others. A reader of
+ * the state thread sees current stage, then the stage in flight, then RocksDB; whether the flight is already applied makes no difference to it.
+ *
+ * One column family; the first key byte tells the kind of row (key.h lists them). Rows of volatile tables (registries of live
+ * sockets) are applied but never journaled, and purged at open.
+ */
+#ifndef WEIR_STORE_STORE_H
+#define WEIR_STORE_STORE_H
+
+#include "store/item.h"
+
+struct store;
+struct store_table;    /* catalogue entry; immutable but for its counts; lives as long as the store */
+struct store_index;
+struct store_stage;
+struct store_snapshot;
+
+/* ---- opening ---- */
+struct store_config {
+    const char *folder;
+    size_t cache_bytes;        /* block cache; default 8 MiB on a laptop */
+    size_t write_buffer_bytes; /* memtable; default 16 MiB */
+    bool sync_flush;           /* tests: flush at close */
+};
+/* Opens or creates. The format carries a version: ERR_VERSION for a newer one. Purges rows of volatile tables. */
+int store_open(struct store **out, const struct store_config *config, struct err *err);
+void store_close(struct store *store);
+/* The sequence that the tables reflect; replay the journal from the next one. */
+uint64_t store_applied(const struct store *store);
+/* The sequence whose data surely reached the disk (a flush has finished): the journal may be truncated below it. Never above applied. */
+uint64_t store_flushed(struct store *store);
+/* Starts a flush of the memtables (returns at once unless wait). */
+int store_flush(struct store *store, bool wait, struct err *err);
+/* Replays one journal record (store section) at start-up. */
+int store_replay(struct store *store, uint64_t sequence, struct text record, struct err *err);
+
+/* ---- the catalogue ---- */
+enum store_projection { STORE_PROJECT_ALL, STORE_PROJECT_KEYS, STORE_PROJECT_INCLUDE };
+#define STORE_INDEXES_MAX 25
+#define STORE_INDEX_KEYS_MAX 4
+struct store_index_decl {
+    struct text name;
+    struct text hash, range;          /* attribute names; range may be empty */
+    enum attr_type hash_type, range_type;
+    enum store_projection projection;
+    struct text include[20];
+    size_t includes;
+    bool counted;                     /* ordered-count: rank of a key and key at a rank in O(log n) */
+};
+struct store_table_decl {
+    struct text name;                 /* 3..255 of [a-zA-Z0-9_.-] */
+    struct text hash, range;          /* range may be empty */
+    enum attr_type hash_type, range_type; /* STRING, NUMBER, BINARY */
+    struct store_index_decl index[STORE_INDEXES_MAX];
+    size_t indexes;
+    struct text ttl;                  /* attribute with epoch seconds; empty: none */
+    bool changes;                     /* change records with old and new image */
+    bool volatile_rows;               /* mirrors live sockets: not journaled, purged at open */
+    bool counted;                     /* counted primary key */
+};
+/* Stages the definition of a table: created when missing; new indexes, ttl and flags are taken over (new indexes of a non-empty table are filled
+   in slices by store_backfill); ERR_INVALID when the keys differ from the stored ones. Usable in the same stage. */
+int store_table_define(struct store_stage *stage, const struct store_table_decl *decl, const struct store_table **out, struct err *err);
+/* Stages the end of a table: unknown by name and unreadable at once, its rows are removed in slices by store_backfill. No change records.
+   The handle stays valid; calls with it answer ERR_NOT_FOUND. */
+int store_table_drop(struct store_stage *stage, const struct store_table *table, struct err *err);
+const struct store_table *store_table_find(const struct store *store, struct text name); /* committed ones; state thread, or any thread after start */
+const struct store_index *store_index_find(const struct store_table *table, struct text name);
+/* False while a backfill fills it: queries answer ERR_AGAIN until then. */
+bool store_index_ready(const struct store_index *index);
+const struct store_index_decl *store_index_decl(const struct store_index *index);
+struct text store_table_name(const struct store_table *table);
+uint32_t store_table_id(const struct store_table *table);
+const struct store_table_decl *store_table_decl(const struct store_table *table);
+int64_t store_table_count(const struct store_table *table); /* committed items, exact; any thread */
+/* Next table in name order, NULL at the end; pass NULL to begin. */
+const struct store_table *store_table_next(const struct store *store, const struct store_table *after);
+
+/* ---- views ---- */
+struct store_view {
+    struct store *store;
+    struct store_stage *stage;              /* NULL for a snapshot view */
+    const struct store_snapshot *snapshot;  /* NULL for the state thread's view */
+    int64_t now_s;                          /* expired items (ttl <= now_s) are invisible to every read and condition */
+    bool cache_only;                        /* ERR_COLD instead of a disk read */
+    uint64_t items, bytes;                  /* counted by the reads, for budgets */
+};
+
+/* ---- reading ---- */
+/* `key` holds at least the key attributes. ERR_NOT_FOUND, ERR_COLD, ERR_TYPE (bad key), ERR_CORRUPT. The item lives in the arena. */
+int store_get(struct store_view *view, const struct store_table *table, const struct attr *key, struct arena *arena, const struct attr **item);
+
+enum store_range_op { STORE_RANGE_ALL, STORE_RANGE_EQ, STORE_RANGE_LT, STORE_RANGE_LE, STORE_RANGE_GT, STORE_RANGE_GE, STORE_RANGE_BETWEEN, STORE_RANGE_PREFIX };
+struct store_query {
+    const struct store_table *table;
+    const struct store_index *index;        /* NULL: the table itself */
+    const struct attr *hash;                /* NULL: a scan over all */
+    enum store_range_op op;
+    const struct attr *low, *high;          /* for op; high only for BETWEEN */
+    bool backward;
+    bool keys_only;                         /* do not fetch the items of an index: table and index keys alone */
+    const struct attr *after;               /* exclusive start: table key + index key attributes; NULL: from the edge */
+};
+struct store_cursor; /* lives in the arena; holds a RocksDB iterator until closed */
+int store_query_open(struct store_view *view, const struct store_query *query, struct arena *arena, struct store_cursor **out, struct err *err);
+/* 0 with the next item (in the arena given), ERR_NOT_FOUND at the end, ERR_COLD, ERR_CORRUPT. */
+int store_cursor_next(struct store_cursor *cursor, struct arena *arena, const struct attr **item);
+void store_cursor_close(struct store_cursor *cursor);
+
+/* ---- ordered counts (indexes and tables declared `counted`), all O(log n) ---- */
+/* Entries of a hash value; 0 when there are none. */
+int store_rank_count(struct store_view *view, const struct store_table *table, const struct store_index *index, const struct attr *hash, uint64_t *count);
+/* Position from 0 in ascending order (backward: from the other end) of the entry of `item` (table key + index key attributes). ERR_NOT_FOUND when it has none. */
+int store_rank_of(struct store_view *view, const struct store_table *table, const struct store_index *index, const struct attr *item, bool backward, uint64_t *rank);
+/* A cursor that starts at the entry with that rank. */
+int store_rank_seek(struct store_view *view, const struct store_query *query, uint64_t rank, struct arena *arena, struct store_cursor **out, struct err *err);
+
+/* ---- staging (state thread) ---- */
+int store_stage_create(struct store *store, struct store_stage **out);
+void store_stage_destroy(struct store_stage *stage);
+struct store_save {
+    size_t undo, change, flags;
+};
+struct store_save store_stage_save(const struct store_stage *stage);
+void store_stage_rollback(struct store_stage *stage, struct store_save save);
+bool store_stage_empty(const struct store_stage *stage);
+bool store_stage_durable(const struct store_stage *stage); /* holds something that must be journaled */
+size_t store_stage_bytes(const struct store_stage *stage);
+
+enum store_put_flags {
+    STORE_FRESH = 1,       /* the caller knows that the key is new (an id made by the tick): no look-up of the old item */
+    STORE_IF_ABSENT = 2,   /* ERR_EXISTS when there is a (not expired) item */
+    STORE_IF_PRESENT = 4,  /* ERR_NOT_FOUND when there is none */
+    STORE_BY_SERVICE = 8   /* the change record carries the service's identity (expiry) */
+};
+/* Checks keys, sizes and index key types (ERR_TYPE, ERR_TOO_LARGE with a sentence), stages the item, its index, count and expiry rows and its
+   change record. `old` (may be NULL) receives the earlier item or NULL. ERR_COLD when the old item is not in the cache and the view says cache_only:
+   nothing was staged. The view is the state thread's own and names this stage. */
+int store_put(struct store_view *view, const struct store_table *table, const struct attr *item, unsigned flags, struct arena *arena,
+    const struct attr **old, struct err *err);
+int store_delete(struct store_view *view, const struct store_table *table, const struct attr *key, unsigned flags, struct arena *arena,
+    const struct attr **old, struct err *err);
+
+/* Rows outside tables: deferred calls, room histories, settings. `space` is the first key byte's sub-space (1..255), chosen in key.h. */
+int store_raw_put(struct store_stage *stage, uint8_t space, struct text key, struct text value);
+int store_raw_delete(struct store_stage *stage, uint8_t space, struct text key);
+int store_raw_get(struct store_view *view, uint8_t space, struct text key, struct arena *arena, struct text *value);
+/* Visits rows with keys >= from in order until `visit` answers non-zero (returned) or the sub-space ends (0). */
+int store_raw_scan(struct store_view *view, uint8_t space, struct text from, struct arena *arena,
+    int (*visit)(void *context, struct text key, struct text value), void *context);
+
+/* Expiry: stages the deletion (with REMOVE records by the service) of at most `limit` items due at view->now_s; returns how many, or an error. */
+int store_expire(struct store_view *view, size_t limit, struct arena *arena);
+/* Index backfills and the removal of dropped rows: stages the next slice of at most `limit` items; 0 when nothing is left to do, else more
+   than 0 (not exactly the number of items). */
+int store_backfill(struct store_view *view, size_t limit, struct arena *arena);
+/* The due time (epoch seconds) of the earliest expiry row, INT64_MAX when there is none. */
+int64_t store_next_expiry(struct store_view *view);
+
+/* ---- committing ---- */
+/* State thread. Makes the stage immutable and appends its journal section to `record` (nothing when it is not durable); the next stage must be linked
+   with store_stage_follow so that its reads see this one. */
+int store_stage_seal(struct store_stage *stage, int64_t time_ms, struct buf *record);
+/* `next` reads through `flight` until store_stage_unfollow (called by the state thread when the flight is applied). */
+void store_stage_follow(struct store_stage *next, struct store_stage *flight);
+void store_stage_unfollow(struct store_stage *next);
+/* Committer thread: writes the batch with the applied sequence. `sequence` 0: nothing was journaled (volatile rows only). */
+int store_stage_apply(struct store_stage *stage, uint64_t sequence, struct err *err);
+/* Empties a stage for reuse (after apply). */
+void store_stage_reset(struct store_stage *stage);
+
+/* ---- snapshots: the durable state, for readers on other threads ---- */
+/* Committer: replaces the published snapshot by one of what is applied now. */
+int store_snapshot_publish(struct store *store);
+#define STORE_READERS_MAX 64
+/* Reader slots: one per thread that reads; 0..STORE_READERS_MAX-1. No lock: a hazard slot. The snapshot stays valid until release. */
+const struct store_snapshot *store_snapshot_acquire(struct store *store, unsigned reader);
+void store_snapshot_release(struct store *store, unsigned reader);
+uint64_t store_snapshot_sequence(const struct store_snapshot *snapshot);
+
+/* ---- change records, decoded from a journal record's store section ---- */
+struct store_change {
+    struct text table;           /* name */
+    uint32_t table_id;
+    char event;                  /* 'I'nsert, 'M'odify, 'R'emove */
+    bool by_service;
+    int64_t time_ms;             /* of the tick */
+    uint32_t number;             /* position within the record, from 0: (sequence, number) orders all changes */
+    struct text keys, before, after; /* encoded items (item_decode); empty when absent */
+};
+struct store_change_reader {
+    struct text record; /* borrowed */
+    size_t at, names_at;
+    uint32_t number, changes;
+    int64_t time_ms;
+};
+int store_change_begin(struct store_change_reader *reader, struct text record);
+/* 0, ERR_NOT_FOUND at the end, ERR_CORRUPT. */
+int store_change_next(struct store_change_reader *reader, struct store_change *change);
+
+/* Integrity: reads everything, checks checksums, items, indexes against items and counts: for `weir verify`. */
+struct store_report {
+    uint64_t rows, items, index_rows, bytes;
+    uint64_t damaged;
+    char first[200]; /* what was damaged first */
+};
+int store_verify(struct store *store, struct store_report *report);
+
+#endif
