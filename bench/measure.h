@@ -75,6 +75,8 @@ static inline int64_t process_cpu_ns(int pid)
     int64_t total = 0;
     struct dirent *entry;
     while ((entry = readdir(tasks)) != NULL) {
+        if (entry->d_name[0] == '.')
+            continue; /* ".." has a schedstat too: the main thread's */
         snprintf(path, sizeof(path), "/proc/%d/task/%.200s/schedstat", pid, entry->d_name);
         FILE *file = fopen(path, "r");
         int64_t ns;

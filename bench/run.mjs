@@ -91,7 +91,7 @@ const figure = (result) => result.per_second ?? result.bytes_per_connection ?? N
 // ---- the table ----
 const url = (s, path) => `ws://127.0.0.1:${s.port}${path}`;
 const time = ['--seconds', String(seconds), '--warmup', '0.3'];
-const echoArgs = (s, path, size, inflight) => ['echo', '--url', url(s, path), '--connections', '1', '--inflight', String(inflight), '--size', String(size), '--pid', String(s.pid), ...time];
+const echoArgs = (s, path, size, inflight) => ['echo', '--url', url(s, path), '--connections', '64', '--inflight', String(inflight), '--size', String(size), '--pid', String(s.pid), ...time];
 const fanArgs = (s, subscribers, inflight, kind) => {
   const base = ['fanout', '--subscribers', String(subscribers), '--publishers', '1', '--inflight', String(inflight), '--size', '256', '--pid', String(s.pid), ...time];
   if (kind === 'weir')

@@ -262,11 +262,12 @@ static int keep_pairs(struct weir_call *call, const struct http_request *request
     return gw_call_keep_query(call, request->query);
 }
 
-static struct weir_call *connect_call(struct gw_io *io, struct gw_conn *conn, const struct http_request *request, struct text subprotocol)
+/* 0 with the call, ERR_MEMORY, or ERR_SYNTAX for a query that cannot be decoded. */
+static int connect_call(struct gw_io *io, struct gw_conn *conn, const struct http_request *request, struct text subprotocol, struct weir_call **out)
 {
     struct weir_call *call = gw_call_take(io, conn->api);
     if (!call)
-        return NULL;
+        return ERR_MEMORY;
     call->kind = GW_CALL_CONNECT;
     call->has_conn = true;
     call->conn = conn;
@@ -278,11 +279,12 @@ static struct weir_call *connect_call(struct gw_io *io, struct gw_conn *conn, co
     call->route = conn->api->on_connect;
     call->address = net_conn_address(conn->net, call->address_text);
     call->subprotocol_offered = subprotocol.len ? arena_copy(&call->arena, subprotocol) : TEXT_NONE;
-    if (keep_pairs(call, request)) {
+    int code = keep_pairs(call, request);
+    if (code)
         gw_call_give(call);
-        return NULL;
-    }
-    return call;
+    else
+        *out = call;
+    return code;
 }
 
 static void accept_now(struct gw_io *io, struct gw_conn *conn, struct text subprotocol)
@@ -345,9 +347,10 @@ void gw_on_upgrade(struct gw_io *io, struct net_conn *net, struct gw_api *api, u
         accept_now(io, conn, h.subprotocol);
         return;
     }
-    struct weir_call *call = conn ? connect_call(io, conn, request, h.subprotocol) : NULL;
-    if (!call) {
-        refuse(net, 503, "MEMORY", "out of memory", 0, 0);
+    struct weir_call *call = NULL;
+    int code = conn ? connect_call(io, conn, request, h.subprotocol, &call) : ERR_MEMORY;
+    if (code) {
+        refuse(net, code == ERR_MEMORY ? 503 : 400, err_name(code), code == ERR_MEMORY ? "out of memory" : "the query string is not well formed", 0, 0);
         return;
     }
     connect_run(io, conn, call);
@@ -371,15 +374,11 @@ static void disconnect_call(struct gw_io *io, struct gw_conn *conn, const struct
     call->identity = gw_identity_ref(conn->identity);
     call->route = route ? conn->api->on_disconnect : NULL;
     call->close_code = code;
-    call->close_reason = arena_copy(&call->arena, reason);
+    call->close_reason = code == WS_CLOSE_NO_STATUS && !reason.len ? TEXT("Client-side close frame status not set") : arena_copy(&call->arena, reason);
     call->address = conn->net ? net_conn_address(conn->net, call->address_text) : TEXT_NONE;
     if (call->route && call->route->url.len) {
-        if (gw_endpoint_send(io, call)) {
-            gw_call_give(call);
-            return;
-        }
-        conn->outstanding++;
-        if (conn->api->has_registry)
+        gw_conn_hold(conn, call); /* behind an endpoint call that is under way: $disconnect is the last of its lane */
+        if (conn->registered)
             disconnect_call(io, conn, id, code, reason, false);
         return;
     }
@@ -423,11 +422,12 @@ void gw_on_close(struct gw_io *io, struct gw_conn *conn, enum net_end how, int c
     gw_room_leave_all(io, conn);
     gw_conn_delist(io, conn);
     gw_expiry_destroy(conn);
+    gw_conn_drop_held(conn);
     if (conn->registered || conn->api->on_disconnect)
         disconnect_call(io, conn, &id, code, reason, true);
     net_conn_set_user(conn->net, NULL);
     conn->net = NULL;
-    gw_conn_continue(io, conn); /* drops what was held */
+    gw_conn_continue(io, conn);
     gw_conn_release(conn);
 }
 
@@ -453,6 +453,5 @@ void gw_auth_in_band(struct gw_io *io, struct gw_conn *conn, struct weir_call *c
             log_error("gateway", "no memory for an identity");
         weir_ack(call);
     }
-    gw_call_send_replies(call, conn->net);
-    gw_call_give(call);
+    gw_call_answer(io, conn, call);
 }

@@ -60,6 +60,8 @@ const struct gw_route *gw_route_select(struct gw_api *api, const struct json *ro
 
 /* ---- errors as API Gateway sends them ---- */
 
+#define AWS_ERROR "{\"message\": \"%s\", \"connectionId\":\"%s\", \"requestId\":\"%s\"}" /* its spaces too */
+
 void gw_request_id_make(char out[17])
 {
     static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -75,6 +77,14 @@ void gw_request_id_make(char out[17])
     out[16] = 0;
 }
 
+/* The same text in the call's arena, for an answer that keeps its place in the lane. */
+static struct text aws_error(struct weir_call *call, const char *message)
+{
+    char id[NET_ID_TEXT + 1];
+    net_id_format(&call->conn_id, id);
+    return arena_format(&call->arena, AWS_ERROR, message, id, gw_call_request_id(call).data);
+}
+
 void gw_aws_error_frame(struct gw_conn *conn, const char *message, const char *request_id)
 {
     char id[NET_ID_TEXT + 1], made[17], frame[256];
@@ -83,7 +93,7 @@ void gw_aws_error_frame(struct gw_conn *conn, const char *message, const char *r
         gw_request_id_make(made);
         request_id = made;
     }
-    int len = snprintf(frame, sizeof(frame), "{\"message\": \"%s\", \"connectionId\":\"%s\", \"requestId\":\"%s\"}", message, id, request_id);
+    int len = snprintf(frame, sizeof(frame), AWS_ERROR, message, id, request_id);
     counter_add(COUNTER_gw_errors, 1);
     net_ws_send(conn->net, WS_TEXT, frame, (size_t)len);
 }
@@ -124,6 +134,8 @@ int gw_call_handle(struct weir_call *call)
 int gw_tick_run(struct tick *tick, struct tick_call *base)
 {
     struct weir_call *call = (struct weir_call *)base;
+    if (call->ready)
+        return 0;
     call_reset_result(call);
     call->tick = tick;
     call->view = tick_view(tick);
@@ -133,6 +145,8 @@ int gw_tick_run(struct tick *tick, struct tick_call *base)
         code = gw_registry_renew(call);
     if (call->kind == GW_CALL_RETAIN)
         code = gw_room_retain(call, call->ask->name, call->body);
+    if (call->kind == GW_CALL_REVOKE)
+        code = gw_revoke_store(call);
     if (!code && call->route && call->route->handler)
         code = gw_call_handle(call);
     if (call->kind == GW_CALL_CONNECT && !code && (call->status == 0 || call->status / 100 == 2) && call->api->has_registry)
@@ -282,12 +296,22 @@ static bool start(struct gw_io *io, struct gw_conn *conn, struct weir_call *call
     const struct gw_route *route = call->route;
     if (conn->blocked)
         return false;
+    if (call->ready && conn->outstanding == 0) {
+        gw_call_send_replies(call, conn->net);
+        gw_call_give(call);
+        return true;
+    }
+    if (call->ready) {
+        gw_submit(io, call); /* through the tick, behind what is there */
+        return true;
+    }
     if (route->url.len) {
         if (conn->outstanding)
             return false; /* behind what is in the tick */
         int code = gw_endpoint_send(io, call);
         if (code) {
-            gw_aws_error_frame(conn, "Internal server error", gw_call_request_id(call).data);
+            if (conn->net)
+                gw_aws_error_frame(conn, "Internal server error", gw_call_request_id(call).data);
             gw_call_give(call);
             return true;
         }
@@ -309,21 +333,39 @@ void gw_conn_continue(struct gw_io *io, struct gw_conn *conn)
 {
     while (conn->held_first) {
         struct weir_call *call = conn->held_first;
-        if (!conn->net) { /* closed: what was not begun is not begun any more */
-            conn->held_first = call->next;
-            gw_call_give(call);
-        } else {
-            struct weir_call *next = call->next;
-            if (!start(io, conn, call))
-                return;
-            conn->held_first = next;
-        }
+        struct weir_call *next = call->next;
+        if (!start(io, conn, call))
+            return;
+        conn->held_first = next;
         conn->held--;
         if (!conn->held_first)
             conn->held_last = NULL;
     }
     if (conn->outstanding <= GW_OUTSTANDING_MAX / 2 && !io->credit_lacking)
         conn_resume(conn);
+}
+
+void gw_conn_drop_held(struct gw_conn *conn)
+{
+    while (conn->held_first) {
+        struct weir_call *call = conn->held_first;
+        conn->held_first = call->next;
+        gw_call_give(call);
+    }
+    conn->held_last = NULL;
+    conn->held = 0;
+}
+
+void gw_conn_hold(struct gw_conn *conn, struct weir_call *call)
+{
+    hold(conn, call);
+}
+
+void gw_call_answer(struct gw_io *io, struct gw_conn *conn, struct weir_call *call)
+{
+    call->ready = true;
+    if (conn->held_first || !start(io, conn, call))
+        hold(conn, call);
 }
 
 void gw_on_done(void *context, struct tick_call *base)
@@ -342,6 +384,7 @@ void gw_on_done(void *context, struct tick_call *base)
         gw_answer_settled(io, call);
         return;
     case GW_CALL_RETAIN:
+    case GW_CALL_REVOKE:
         gw_retain_done(io, call);
         gw_call_give(call);
         return;
@@ -393,12 +436,10 @@ static struct text in_band_token(const struct gw_api *api, const struct json *ro
 
 static void refuse(struct gw_io *io, struct gw_conn *conn, struct weir_call *call, int code)
 {
-    (void)io;
     const char *name = code == ERR_UNAUTHENTICATED ? "UNAUTHENTICATED_CONNECTION" : err_name(code);
     gw_call_fail(call, code, name, NULL, "%s", err_text(code));
     gw_call_error_reply(call);
-    gw_call_send_replies(call, conn->net);
-    gw_call_give(call);
+    gw_call_answer(io, conn, call);
 }
 
 static bool limited(struct gw_io *io, struct gw_conn *conn, struct weir_call *call, struct text action)
@@ -476,8 +517,9 @@ enum ws_verdict gw_on_message(struct gw_io *io, struct gw_conn *conn, bool binar
     }
     if (!call->route) {
         counter_add(COUNTER_gw_routes_missed, 1);
-        gw_aws_error_frame(conn, "Forbidden", gw_call_request_id(call).data);
-        gw_call_give(call);
+        counter_add(COUNTER_gw_errors, 1);
+        gw_call_reply(call, aws_error(call, "Forbidden"), false);
+        gw_call_answer(io, conn, call);
         return WS_GO_ON;
     }
     if (conn->held_first || !start(io, conn, call))

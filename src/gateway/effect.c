@@ -4,6 +4,8 @@
  * never changed once sent.
  */
 #include "gateway/internal.h"
+#include "base/cursor.h"
+#include "store/key.h"
 
 #include <stdlib.h>
 
@@ -55,17 +57,19 @@ static void post(struct gw_io *io, struct gw_effect *effect)
     net_ws_send_frame(conn->net, effect->frame, effect->key);
 }
 
-static void revoke_remember(struct gw_io *io, struct gw_effect *effect)
+static void revoke_remember(struct gw_io *io, struct gw_api *api, struct text user, int64_t until_ms)
 {
-    char key[1024 + sizeof(effect->api->index)];
-    if (effect->text.len > 1024)
+    char key[1024 + sizeof(api->index)];
+    if (user.len > 1024)
         return;
-    struct text scoped = gw_scoped_key(key, effect->api, effect->text);
+    struct text scoped = gw_scoped_key(key, api, user);
     struct gw_revoked *known = map_get(&io->revoked, scoped);
     if (!known) {
-        known = calloc(1, sizeof(*known) + scoped.len);
-        if (!known)
+        known = io->revoked.count < GW_REVOKED_MAX ? calloc(1, sizeof(*known) + scoped.len) : NULL;
+        if (!known) {
+            log_error("gateway", "a revocation cannot be kept in memory");
             return;
+        }
         memcpy(known->bytes, scoped.data, scoped.len);
         known->key = text_make(known->bytes, scoped.len);
         if (map_put(&io->revoked, known->key, known, NULL)) {
@@ -73,13 +77,53 @@ static void revoke_remember(struct gw_io *io, struct gw_effect *effect)
             return;
         }
     }
-    if (effect->until_ms > known->until_ms)
-        known->until_ms = effect->until_ms;
+    if (until_ms > known->until_ms)
+        known->until_ms = until_ms;
+}
+
+/* Row: API name, NUL, user -> until, milliseconds (be64). */
+int gw_revoke_store(struct weir_call *call)
+{
+    struct buf key, value;
+    buf_init(&key, 4096);
+    buf_init(&value, 8);
+    buf_add_text(&key, call->api->config->name);
+    buf_add_char(&key, 0);
+    buf_add_text(&key, call->ask->name);
+    buf_add_be64(&value, (uint64_t)call->ask->number);
+    int code = key.failed || value.failed ? ERR_TOO_LARGE : store_raw_put(tick_stage(call->tick), STORE_SPACE_IDENTITY, buf_text(&key), buf_text(&value));
+    buf_fini(&key);
+    buf_fini(&value);
+    return code;
+}
+
+static int visit_revoked(void *context, struct text key, struct text value)
+{
+    struct gw_io *io = context;
+    ptrdiff_t nul = text_find(key, 0, 0);
+    struct gw_api *api = nul > 0 ? map_get(&io->gateway->by_name, text_make(key.data, (size_t)nul)) : NULL;
+    struct cursor c = cursor_of(value);
+    int64_t until_ms = (int64_t)cursor_be64(&c);
+    if (api && !c.failed)
+        revoke_remember(io, api, text_make(key.data + nul + 1, key.len - (size_t)nul - 1), until_ms);
+    return 0;
+}
+
+void gw_revoked_load(struct gw_io *io)
+{
+    struct store *store = io->gateway->config.store;
+    struct arena arena;
+    struct store_view view = {.store = store, .snapshot = store_snapshot_acquire(store, io->index), .now_s = clock_wall_ms() / 1000};
+    arena_init(&arena, 4096, 64 << 20);
+    if (store_raw_scan(&view, STORE_SPACE_IDENTITY, TEXT(""), &arena, visit_revoked, io))
+        log_error("gateway", "the revocations cannot be read");
+    arena_fini(&arena);
+    store_snapshot_release(store, io->index);
 }
 
 static void revoke(struct gw_io *io, struct gw_effect *effect)
 {
-    revoke_remember(io, effect);
+    revoke_remember(io, effect->api, effect->text, effect->until_ms);
     struct gw_members *all = &io->members[effect->api->index];
     for (uint32_t i = 0; i < all->count; i++) {
         struct gw_conn *conn = all->conn[i];
@@ -99,10 +143,10 @@ void gw_effect_apply(struct gw_io *io, struct gw_effect *effect)
         gw_room_publish(io, effect->api, effect->text, effect->frame);
         break;
     case GW_EFFECT_USER:
-        gw_user_send(io, effect->api, effect->text, effect->frame, NULL, NULL);
+        gw_user_send(io, effect->api, effect->text, effect->frame, effect->key, NULL);
         break;
     case GW_EFFECT_BROADCAST:
-        gw_broadcast_send(io, effect->api, effect->frame, NULL, NULL);
+        gw_broadcast_send(io, effect->api, effect->frame, effect->key, NULL);
         break;
     case GW_EFFECT_JOIN:
         if ((conn = effect_conn(io, effect)))

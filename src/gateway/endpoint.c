@@ -383,8 +383,8 @@ static void connect_answered(struct gw_io *io, struct weir_call *call, int statu
         return;
     }
     if (status / 100 != 2)
-        gw_call_fail(call, ERR_FORBIDDEN, status == 401 ? "UNAUTHORIZED" : "REFUSED", NULL, "%.*s", body.len ? (int)(body.len < 200 ? body.len : 200) : 28,
-            body.len ? body.data : "the endpoint of $connect said no");
+        gw_call_fail(call, ERR_FORBIDDEN, status == 401 ? "UNAUTHORIZED" : "REFUSED", NULL, "%.*s",
+            body.len ? (int)(body.len < 200 ? body.len : 200) : 200, body.len ? body.data : "the endpoint of $connect said no");
     gw_connect_done(io, call);
 }
 
@@ -430,10 +430,14 @@ void gw_endpoint_done(struct gw_io *io, struct weir_call *call, struct gw_answer
             gw_http_error(rest, status, status == 504 ? "TIMEOUT" : "BAD_GATEWAY", "the endpoint did not answer");
         gw_call_give(call);
         break;
-    default: /* $disconnect: best effort */
-        call->conn->outstanding--;
-        gw_conn_release(call->conn);
+    default: { /* $disconnect: best effort */
+        struct gw_conn *conn = call->conn;
+        conn->outstanding--;
+        conn->blocked = false;
         gw_call_give(call);
+        gw_conn_continue(io, conn);
+        gw_conn_release(conn);
+    }
     }
     free(answer);
 }

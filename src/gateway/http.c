@@ -194,14 +194,32 @@ static int keep_params(struct weir_call *call, const struct gw_header *params, s
     return 0;
 }
 
+static struct text pair_get(const struct gw_header *pair, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (text_is(pair[i].name, name))
+            return pair[i].value;
+    return TEXT_NONE;
+}
+
 /* Who asks: the same ways as for a socket, without the subprotocol. */
 static bool rest_identify(struct gw_io *io, struct net_conn *conn, struct gw_api *api, const struct http_request *request, struct text body, struct weir_call *call)
 {
     struct err err = {0};
     int64_t exp_s, now_s;
+    if (api->config->auth == WEIR_CLAIMED) {
+        struct text user = pair_get(call->query, call->query_count, "userId");
+        if (user.len > 256) {
+            gw_http_error(conn, 400, "INVALID", "userId has at most 256 bytes");
+            return false;
+        }
+        call->identity = user.len ? gw_identity_create(user, TEXT_NONE, TEXT_NONE, TEXT("user"), NULL, 0) : NULL;
+    }
     if (api->config->auth == WEIR_JWT) {
         struct text given = http_header_get(request, "authorization");
         struct text token = given.len > 7 && text_equal_nocase(text_make(given.data, 7), TEXT("Bearer ")) ? text_trim(text_make(given.data + 7, given.len - 7)) : TEXT_NONE;
+        if (!token.len)
+            token = pair_get(call->query, call->query_count, "token");
         int code = gw_identity_from_token(api, io, token, &call->identity, &exp_s, &now_s, &err);
         if (code)
             gw_http_error(conn, code == ERR_AGAIN ? 503 : 401, err_name(code), "%s", err.text);
@@ -333,9 +351,9 @@ void gw_on_request(struct gw_io *io, struct net_conn *conn, const struct http_re
         driven_clock(io, conn, request);
         return;
     }
-    if (gw_manage(io, conn, NULL, request->path, request, body))
-        return;
     struct gw_api *api = gw_path_api(io->gateway, request->path, &stage, &rest_path);
+    if (!api && gw_manage(io, conn, NULL, request->path, request, body))
+        return;
     if (!api) {
         gw_http_error(conn, 403, "FORBIDDEN", "No API is mounted at %.*s.", TEXT_FMT(request->path));
         return;

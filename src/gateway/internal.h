@@ -34,7 +34,7 @@
 #define GW_OUTSTANDING_MAX 64       /* tick calls under way per connection; then its socket is not read */
 #define GW_CALL_ARENA_FIRST 4096    /* bytes of a recycled call's first chunk */
 #define GW_CALL_ARENA_LIMIT (64 << 20)
-#define GW_SPACE_FETCH 2            /* raw rows: durable requests */
+#define GW_REVOKED_MAX 100000       /* users with a revocation, per io thread and kept; 429 above */
 #define GW_PATH_PARAMS_MAX 8        /* {names} in a REST route */
 #define GW_MAIL_RING 65536          /* entries of a ring between io threads */
 
@@ -199,6 +199,7 @@ struct gw_ask {
     unsigned origin;                  /* io thread of the HTTP connection */
     struct net_id http;               /* the waiting HTTP connection */
     int64_t delivered, dropped, gone; /* atomic sums */
+    int64_t rows;                     /* atomic: rows of a listing so far */
     int status;                       /* of a single-connection question: 200, 204, 410, 429 ... */
     struct gw_api *api;
     void (*fill)(struct gw_ask *ask, struct gw_io *io);    /* on each io thread asked */
@@ -239,6 +240,9 @@ struct gw_effect {
 /* NULL without memory. refs = 1. The frame's reference is taken. */
 struct gw_effect *gw_effect_create(enum gw_effect_kind kind, struct gw_api *api, struct text text, struct net_frame *frame);
 void gw_effect_unref(struct gw_effect *effect);
+/* Revocations are rows too: a restart does not forget them. */
+int gw_revoke_store(struct weir_call *call);   /* in the tick: call->ask names user and time */
+void gw_revoked_load(struct gw_io *io);        /* when an io thread starts */
 /* io thread: carries it out, without consuming the reference. */
 void gw_effect_apply(struct gw_io *io, struct gw_effect *effect);
 
@@ -273,6 +277,7 @@ struct gw_io {
     struct sigv4 *sigv4;
     struct map circuits;              /* by origin */
     struct map abouts;                /* what clients say of themselves, shared by equal text */
+    struct gw_effect *stuck;          /* questions for which a ring had no room; sent again every turn */
     bool credit_lacking;              /* some sockets are paused for want of tick credit */
 };
 struct gw_io *gw_io_of(struct net_conn *conn);
@@ -294,7 +299,7 @@ void gw_registry_second(struct gw_io *io);
 /* The table behind a declaration. */
 const struct store_table *gw_table(struct gateway *gateway, const struct weir_table *table);
 
-enum gw_call_kind { GW_CALL_MESSAGE, GW_CALL_CONNECT, GW_CALL_DISCONNECT, GW_CALL_REST, GW_CALL_DEFERRED, GW_CALL_RENEW, GW_CALL_RETAIN };
+enum gw_call_kind { GW_CALL_MESSAGE, GW_CALL_CONNECT, GW_CALL_DISCONNECT, GW_CALL_REST, GW_CALL_DEFERRED, GW_CALL_RENEW, GW_CALL_RETAIN, GW_CALL_REVOKE };
 struct gw_header { /* a header or query parameter of $connect and REST, kept in the call's arena */
     struct text name, value;
 };
@@ -348,6 +353,7 @@ struct weir_call {
     bool parsed_late;                 /* root was made while the handler ran: forgotten when it runs again */
     struct weir_call *next;           /* free, held or waiting lists */
     struct text subprotocol_offered;  /* $connect: accepted when the route names none */
+    bool ready;                       /* the answer is made; the call only keeps its place in the lane */
     struct gw_ask *ask;               /* RETAIN: the publish that follows the commit */
     int64_t token_exp_s, token_now_s; /* told with TOKEN_EXPIRED; exp 0: not */
     /* not zeroed by gw_call_take: */
@@ -409,6 +415,10 @@ const struct gw_route *gw_route_select(struct gw_api *api, const struct json *ro
 /* Submits a prepared call to the tick, or queues it when there is no credit. */
 void gw_submit(struct gw_io *io, struct weir_call *call);
 void gw_on_done(void *context, struct tick_call *base);
+/* The call's answer is made: sends it in its turn, behind what is under way in the lane. Takes the call. */
+void gw_call_answer(struct gw_io *io, struct gw_conn *conn, struct weir_call *call);
+void gw_conn_hold(struct gw_conn *conn, struct weir_call *call);
+void gw_conn_drop_held(struct gw_conn *conn); /* closed: what was not begun is not begun any more */
 /* Runs what waited behind a finished call. */
 void gw_conn_continue(struct gw_io *io, struct gw_conn *conn);
 /* {"message": "Forbidden", "connectionId":"..","requestId":".."} as API Gateway spells it. */
@@ -422,7 +432,13 @@ void gw_members_add(struct gw_members *members, struct gw_conn *conn, uint32_t *
 bool gw_members_sparse(const struct gw_members *members);
 /* Leaves a hole; packs when there are many, telling each survivor its place through `place`. */
 void gw_members_remove(struct gw_members *members, uint32_t at, uint32_t *(*place)(struct gw_conn *conn));
-void gw_members_send(struct gw_members *members, struct net_frame *frame, uint64_t key, int64_t *delivered, int64_t *dropped);
+/* What became of a publish, in connections. */
+struct gw_sums {
+    int64_t delivered; /* queued to a live socket */
+    int64_t dropped;   /* refused or left out: the reader is too slow */
+    int64_t gone;      /* closing already */
+};
+void gw_members_send(struct gw_members *members, struct net_frame *frame, uint64_t key, struct gw_sums *sums); /* sums may be NULL */
 /* API index and name in `out` (4 + name.len bytes): APIs are isolated from each other. */
 struct text gw_scoped_key(char *out, struct gw_api *api, struct text name);
 
@@ -436,8 +452,8 @@ uint32_t gw_room_publish(struct gw_io *io, struct gw_api *api, struct text room,
 void gw_room_flush(struct gw_io *io, struct gw_room *room);
 void gw_rooms_flush(struct gw_io *io); /* all dirty rooms */
 /* Sends now; counts. */
-void gw_user_send(struct gw_io *io, struct gw_api *api, struct text user, struct net_frame *frame, int64_t *delivered, int64_t *dropped);
-void gw_broadcast_send(struct gw_io *io, struct gw_api *api, struct net_frame *frame, int64_t *delivered, int64_t *dropped);
+void gw_user_send(struct gw_io *io, struct gw_api *api, struct text user, struct net_frame *frame, uint64_t key, struct gw_sums *sums);
+void gw_broadcast_send(struct gw_io *io, struct gw_api *api, struct net_frame *frame, uint64_t key, struct gw_sums *sums);
 void gw_expiry_destroy(struct gw_conn *conn);
 int gw_conn_enlist(struct gw_io *io, struct gw_conn *conn); /* into the API's and the user's arrays, after the 101 */
 void gw_conn_delist(struct gw_io *io, struct gw_conn *conn);

@@ -83,6 +83,12 @@ void gw_io_send(struct gw_io *io, unsigned target, struct gw_effect *effect)
     }
     ASSERT(target <= gateway->io_count);
     if (!ring_push(gateway->io[target].mail[io->index], effect)) {
+        if (effect->kind == GW_EFFECT_ASK) { /* somebody waits for the answer; there are no more of them than HTTP connections */
+            effect->to = target;
+            effect->next = io->stuck;
+            io->stuck = effect;
+            return;
+        }
         counter_add(COUNTER_gw_mail_dropped, 1);
         gw_effect_unref(effect);
         return;
@@ -123,11 +129,24 @@ static void drop(void *effect)
     gw_effect_unref(effect);
 }
 
+static void send_stuck(struct gw_io *io)
+{
+    struct gw_effect *effect = io->stuck;
+    io->stuck = NULL;
+    while (effect) {
+        struct gw_effect *next = effect->next;
+        effect->next = NULL;
+        gw_io_send(io, effect->to, effect);
+        effect = next;
+    }
+}
+
 static void on_finish(struct loop *loop, struct loop_finish *finish)
 {
     struct gw_io *io = LIST_ENTRY(finish, struct gw_io, finish);
     (void)loop;
     gw_rooms_flush(io);
+    send_stuck(io);
     if (io->kick_tick) {
         io->kick_tick = false;
         tick_kick(io->gateway->tick, io->index);
@@ -146,6 +165,8 @@ static void on_second(struct loop *loop, struct loop_timer *timer)
 {
     struct gw_io *io = LIST_ENTRY(timer, struct gw_io, second);
     loop_timer_set(loop, timer, loop_now_ms(loop) + SECOND_MS);
+    if (io->stuck)
+        loop_finish_ask(loop, &io->finish);
     gw_limit_second(io);
     gw_registry_second(io);
     for (size_t i = 0; i < io->gateway->api_count; i++)
@@ -285,6 +306,7 @@ static void on_io_start(void *context, struct net_io *net)
     struct gw_io *io = &gateway->io[net_io_index(net)];
     if (gw_io_begin(io))
         log_error("gateway", "io thread %u cannot watch its rings", io->index);
+    gw_revoked_load(io);
     loop_timer_init(&io->second, on_second);
     loop_timer_set(io->loop, &io->second, clock_mono_ms() + SECOND_MS);
 }

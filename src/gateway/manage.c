@@ -47,6 +47,7 @@ static void ask_destroy(struct gw_ask *ask, unsigned parts)
     free(ask);
 }
 
+/* A question is never dropped: an effect that finds its ring full waits in io->stuck (io.c). */
 static void ask_send(struct gw_io *io, unsigned target, struct gw_ask *ask)
 {
     ask->waiting = target == TICK_ALL_SINKS ? io->gateway->io_count : 1;
@@ -84,7 +85,7 @@ void gw_ask_apply(struct gw_io *io, struct gw_ask *ask)
     struct gw_effect *home = gw_effect_create(GW_EFFECT_ASK, ask->api, TEXT_NONE, NULL);
     if (!home) {
         log_error("gateway", "no memory to answer a management request");
-        return; /* the HTTP connection times out; nothing else waits for it */
+        return;
     }
     home->ask = ask;
     gw_io_send(io, ask->origin, home);
@@ -139,12 +140,23 @@ static void fill_get(struct gw_ask *ask, struct gw_io *io)
     json_end_object(&w);
 }
 
+/* Bytes of a message that may be sent to the API's connections. */
+static size_t post_max(const struct gw_api *api)
+{
+    const struct ws_limits *limits = &api->config->ws.limits;
+    return limits->refuse_binary ? MANAGE_BODY_AWS : limits->message_max;
+}
+
 static void fill_post(struct gw_ask *ask, struct gw_io *io)
 {
     struct gw_conn *conn = target_conn(ask, io);
     if (!conn) {
         ask->status = 410;
         counter_add(COUNTER_gw_posts_gone, 1);
+        return;
+    }
+    if (ask->frame->len > post_max(conn->api) + WS_SERVER_HEADER_MAX) {
+        ask->status = 413;
         return;
     }
     for (struct gw_membership *m = conn->rooms; m; m = m->next)
@@ -161,6 +173,11 @@ static void fill_delete(struct gw_ask *ask, struct gw_io *io)
         net_ws_close(conn->net, NET_END_SERVER, WS_CLOSE_NORMAL, TEXT("Connection Closed Normally"));
 }
 
+static void too_large(struct net_conn *conn)
+{
+    net_http_respond(conn, 413, TEXT("Content-Type: application/json\r\nx-amzn-ErrorType: PayloadTooLargeException\r\n"), TEXT("{\"message\":\"Payload too large\"}"), 0);
+}
+
 static void answer_single(struct gw_ask *ask, struct gw_io *io)
 {
     struct net_conn *conn = asker(ask, io);
@@ -174,6 +191,9 @@ static void answer_single(struct gw_ask *ask, struct gw_io *io)
     case 429:
         net_http_respond(conn, 429, TEXT("Content-Type: application/json\r\nx-amzn-ErrorType: LimitExceededException\r\n"),
             TEXT("{\"message\":\"The WebSocket client side buffer is full\"}"), 0);
+        break;
+    case 413:
+        too_large(conn);
         break;
     case 204:
         net_http_respond(conn, 204, TEXT(""), TEXT(""), 0);
@@ -190,32 +210,36 @@ static void answer_single(struct gw_ask *ask, struct gw_io *io)
 
 /* ---- fan-out ---- */
 
+static void sum_up(struct gw_ask *ask, const struct gw_sums *sums)
+{
+    __atomic_add_fetch(&ask->delivered, sums->delivered, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&ask->dropped, sums->dropped, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&ask->gone, sums->gone, __ATOMIC_RELAXED);
+}
+
 static void fill_room(struct gw_ask *ask, struct gw_io *io)
 {
     struct gw_room *room = gw_room_find(io, ask->api, ask->name);
-    int64_t delivered = 0, dropped = 0;
+    struct gw_sums sums = {0};
     if (!room)
         return;
     gw_room_flush(io, room);
-    gw_members_send(&room->members, ask->frame, ask->key, &delivered, &dropped);
-    __atomic_add_fetch(&ask->delivered, delivered, __ATOMIC_RELAXED);
-    __atomic_add_fetch(&ask->dropped, dropped, __ATOMIC_RELAXED);
+    gw_members_send(&room->members, ask->frame, ask->key, &sums);
+    sum_up(ask, &sums);
 }
 
 static void fill_user(struct gw_ask *ask, struct gw_io *io)
 {
-    int64_t delivered = 0, dropped = 0;
-    gw_user_send(io, ask->api, ask->name, ask->frame, &delivered, &dropped);
-    __atomic_add_fetch(&ask->delivered, delivered, __ATOMIC_RELAXED);
-    __atomic_add_fetch(&ask->dropped, dropped, __ATOMIC_RELAXED);
+    struct gw_sums sums = {0};
+    gw_user_send(io, ask->api, ask->name, ask->frame, ask->key, &sums);
+    sum_up(ask, &sums);
 }
 
 static void fill_broadcast(struct gw_ask *ask, struct gw_io *io)
 {
-    int64_t delivered = 0, dropped = 0;
-    gw_broadcast_send(io, ask->api, ask->frame, &delivered, &dropped);
-    __atomic_add_fetch(&ask->delivered, delivered, __ATOMIC_RELAXED);
-    __atomic_add_fetch(&ask->dropped, dropped, __ATOMIC_RELAXED);
+    struct gw_sums sums = {0};
+    gw_broadcast_send(io, ask->api, ask->frame, ask->key, &sums);
+    sum_up(ask, &sums);
 }
 
 static void answer_fan_out(struct gw_ask *ask, struct gw_io *io)
@@ -262,35 +286,32 @@ static void write_row(struct json_writer *w, struct gw_conn *conn)
 static void write_members(struct gw_ask *ask, struct gw_io *io, struct gw_members *members)
 {
     struct buf *out = &ask->part[io->index];
-    int64_t count = 0;
-    for (uint32_t i = 0; i < members->count && count < ask->number; i++) {
+    for (uint32_t i = 0; i < members->count; i++) {
         struct gw_conn *conn = members->conn[i];
         struct json_writer w;
-        if (!conn || (ask->key && ask->name.len && !(conn->identity && text_equal(conn->identity->user_id, ask->name))))
+        if (!conn || (ask->key && !(conn->identity && text_equal(conn->identity->user_id, ask->name))))
             continue;
+        __atomic_add_fetch(&ask->delivered, 1, __ATOMIC_RELAXED);
+        if (__atomic_fetch_add(&ask->rows, 1, __ATOMIC_RELAXED) >= ask->number)
+            continue; /* counted, not listed */
         if (out->len)
             buf_add_char(out, ',');
         json_writer_init(&w, out);
         write_row(&w, conn);
-        count++;
     }
 }
 
 /* `key` set: name filters by user. */
 static void fill_list(struct gw_ask *ask, struct gw_io *io)
 {
-    struct gw_members *members = &io->members[ask->api->index];
-    __atomic_add_fetch(&ask->delivered, members->count - members->dead, __ATOMIC_RELAXED);
-    write_members(ask, io, members);
+    write_members(ask, io, &io->members[ask->api->index]);
 }
 
 static void fill_presence(struct gw_ask *ask, struct gw_io *io)
 {
     struct gw_room *room = gw_room_find(io, ask->api, ask->name);
-    if (!room)
-        return;
-    __atomic_add_fetch(&ask->delivered, room->members.count - room->members.dead, __ATOMIC_RELAXED);
-    write_members(ask, io, &room->members);
+    if (room)
+        write_members(ask, io, &room->members);
 }
 
 static void answer_list(struct gw_ask *ask, struct gw_io *io)
@@ -452,8 +473,8 @@ static void single(struct gw_io *io, struct net_conn *conn, struct gw_api *api, 
         method_refused(conn);
         return;
     }
-    if (post && api && body.len > (api->config->ws.limits.frame_max == 32768 ? MANAGE_BODY_AWS : api->config->ws.limits.message_max)) {
-        net_http_respond(conn, 413, TEXT("Content-Type: application/json\r\nx-amzn-ErrorType: PayloadTooLargeException\r\n"), TEXT("{\"message\":\"Payload too large\"}"), 0);
+    if (post && !api && http_query_get(request->query, "event").data) {
+        gw_http_error(conn, 400, "INVALID", "?event= wraps in an API's envelope: use the API's own path, /<api>/@connections/{id}.");
         return;
     }
     if (net_id_io(&id) >= io->gateway->io_count) {
@@ -480,6 +501,10 @@ static void to_all(struct gw_io *io, struct net_conn *conn, struct gw_api *api, 
     void (*fill)(struct gw_ask *, struct gw_io *), void (*answer)(struct gw_ask *, struct gw_io *), bool with_frame, int64_t number, uint64_t key)
 {
     struct err err = {0};
+    if (with_frame && body.len > post_max(api)) {
+        too_large(conn);
+        return;
+    }
     struct net_frame *frame = with_frame ? frame_of(api, request, body, &err) : NULL;
     struct gw_ask *ask = with_frame && !frame ? NULL : ask_create(io, conn, api, name);
     if (!ask) {
@@ -568,6 +593,30 @@ static void rooms(struct gw_io *io, struct net_conn *conn, struct gw_api *api, s
         method_refused(conn);
 }
 
+/* Durable first: whoever is told that a user is out stays out after a restart. */
+static void revoke_user(struct gw_io *io, struct net_conn *conn, struct gw_api *api, struct text user, int64_t until)
+{
+    if (io->revoked.count >= GW_REVOKED_MAX) {
+        gw_http_error(conn, 429, "TOO_MANY", "there are %d revocations already; let tokens live shorter", GW_REVOKED_MAX);
+        return;
+    }
+    struct gw_ask *ask = ask_create(io, conn, api, user);
+    struct weir_call *call = ask ? gw_call_take(io, api) : NULL;
+    if (!call) {
+        if (ask)
+            ask_destroy(ask, io->gateway->io_count);
+        gw_http_error(conn, 503, "MEMORY", "out of memory");
+        return;
+    }
+    ask->fill = fill_revoke;
+    ask->answer = answer_revoke;
+    ask->number = until;
+    call->kind = GW_CALL_REVOKE;
+    call->ask = ask;
+    call->conn_id = ask->http;
+    gw_submit(io, call);
+}
+
 static void users(struct gw_io *io, struct net_conn *conn, struct gw_api *api, struct text user, const struct http_request *request, struct text body)
 {
     if (text_is(request->method, "POST")) {
@@ -579,7 +628,7 @@ static void users(struct gw_io *io, struct net_conn *conn, struct gw_api *api, s
             gw_http_error(conn, 400, "INVALID", "until is a time as 2026-01-17T10:30:00Z");
             return;
         }
-        to_all(io, conn, api, user, request, TEXT_NONE, fill_revoke, answer_revoke, false, until, 0);
+        revoke_user(io, conn, api, user, until);
     } else if (text_is(request->method, "GET")) {
         to_all(io, conn, api, user, request, TEXT_NONE, fill_list, answer_list, false, 1000, 1);
     } else {
@@ -587,15 +636,30 @@ static void users(struct gw_io *io, struct net_conn *conn, struct gw_api *api, s
     }
 }
 
+/* Handlers build https://{domainName}/{stage}/@connections/{id}, with whatever stage or base path they know: ids are unique over all APIs, so any
+   prefix will do. */
+static struct text connections_part(struct text path)
+{
+    static const struct text mark = {"/@connections/", 14};
+    for (size_t at = 0; at + mark.len <= path.len; at++)
+        if (memcmp(path.data + at, mark.data, mark.len) == 0)
+            return text_make(path.data + at, path.len - at);
+    return path;
+}
+
 bool gw_manage(struct gw_io *io, struct net_conn *conn, struct gw_api *api, struct text rest, const struct http_request *request, struct text body)
 {
     struct buf path;
     buf_init(&path, HTTP_TARGET_MAX);
-    if (percent_decode(&path, rest, false) || path.len < 2 || path.data[1] != '@') {
+    if (percent_decode(&path, rest, false)) {
         buf_fini(&path);
         return false;
     }
-    struct text whole = buf_text(&path);
+    struct text whole = api ? buf_text(&path) : connections_part(buf_text(&path));
+    if (whole.len < 2 || whole.data[1] != '@') {
+        buf_fini(&path);
+        return false;
+    }
     ptrdiff_t slash = text_find(whole, '/', 1);
     struct text what = text_make(whole.data + 1, (slash < 0 ? whole.len : (size_t)slash) - 1);
     struct text name = slash < 0 ? TEXT_NONE : text_make(whole.data + slash + 1, whole.len - (size_t)slash - 1);

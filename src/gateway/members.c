@@ -52,23 +52,27 @@ void gw_members_remove(struct gw_members *members, uint32_t at, uint32_t *(*plac
 }
 
 /* One walk with one frame. A member that is closed meanwhile stays in the array until its on_close, which comes after this turn. */
-void gw_members_send(struct gw_members *members, struct net_frame *frame, uint64_t key, int64_t *delivered, int64_t *dropped)
+void gw_members_send(struct gw_members *members, struct net_frame *frame, uint64_t key, struct gw_sums *sums)
 {
-    int64_t sent = 0, lost = 0;
+    struct gw_sums here = {0};
     for (uint32_t i = 0; i < members->count; i++) {
         struct gw_conn *conn = members->conn[i];
         if (!conn)
             continue;
-        if (net_ws_send_frame(conn->net, frame, key))
-            lost++;
+        int code = net_ws_send_frame(conn->net, frame, key);
+        if (code == 0)
+            here.delivered++;
+        else if (code == ERR_GONE)
+            here.gone++;
         else
-            sent++;
+            here.dropped++;
     }
-    counter_add(COUNTER_gw_deliveries, sent * frame->messages);
-    if (delivered)
-        *delivered += sent;
-    if (dropped)
-        *dropped += lost;
+    counter_add(COUNTER_gw_deliveries, here.delivered * frame->messages);
+    if (sums) {
+        sums->delivered += here.delivered;
+        sums->dropped += here.dropped;
+        sums->gone += here.gone;
+    }
 }
 
 /* Keys of rooms and users carry the API's index in front: APIs are isolated from each other. */

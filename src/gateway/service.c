@@ -7,6 +7,7 @@
  */
 #include "gateway/internal.h"
 #include "base/cursor.h"
+#include "store/key.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -57,7 +58,7 @@ int gw_fetch_stage(struct weir_call *call, const struct weir_fetch *fetch)
     int code = row.failed ? ERR_TOO_LARGE : 0;
     struct text value = text_make(row.data + TICK_ID_TEXT, row.len - TICK_ID_TEXT);
     if (!code)
-        code = store_raw_put(tick_stage(call->tick), GW_SPACE_FETCH, text_make(row.data, TICK_ID_TEXT), value);
+        code = store_raw_put(tick_stage(call->tick), STORE_SPACE_FETCH, text_make(row.data, TICK_ID_TEXT), value);
     struct gw_effect *effect = code ? NULL : gw_effect_create(GW_EFFECT_FETCH, call->api, buf_text(&row), NULL);
     if (!code && !effect)
         code = ERR_MEMORY;
@@ -197,7 +198,7 @@ void gw_fetch_begin(struct gateway *gateway, struct text row)
 static int answer_run(struct tick *tick, struct tick_call *base)
 {
     struct weir_call *call = (struct weir_call *)base;
-    int code = store_raw_delete(tick_stage(tick), GW_SPACE_FETCH, call->path);
+    int code = store_raw_delete(tick_stage(tick), STORE_SPACE_FETCH, call->path);
     return code ? code : gw_tick_run(tick, base);
 }
 
@@ -386,7 +387,7 @@ static void resume(struct gw_service *service)
     struct arena arena;
     struct store_view view = {.store = store, .snapshot = store_snapshot_acquire(store, service->io->index), .now_s = clock_wall_ms() / 1000};
     arena_init(&arena, 4096, 64 << 20);
-    store_raw_scan(&view, GW_SPACE_FETCH, TEXT(""), &arena, visit_row, service);
+    store_raw_scan(&view, STORE_SPACE_FETCH, TEXT(""), &arena, visit_row, service);
     arena_fini(&arena);
     store_snapshot_release(store, service->io->index);
 }
@@ -410,7 +411,7 @@ int gw_service_start(struct gateway *gateway, struct err *err)
     struct gw_service *service = calloc(1, sizeof(*service));
     if (!service)
         return err_set(err, ERR_MEMORY, "no memory for the services");
-    struct fetch_options options = {.in_flight_max = 256, .queue_max = 2048};
+    struct fetch_options options = {.in_flight_max = 256, .queue_max = 2048, .body_max = 32 << 20};
     int code = fetch_pool_create(&options, &gateway->fetch, err);
     if (code) {
         free(service);

@@ -76,6 +76,8 @@ void gw_conn_delist(struct gw_io *io, struct gw_conn *conn)
         user_delist(io, conn);
 }
 
+#define AUTH_WITHIN_MS MINUTE_MS /* a socket that may open without a token must send one within */
+
 /* Closes the socket when its token ends; a renewed token moves the timer. */
 struct gw_expiry {
     struct loop_timer timer;
@@ -92,12 +94,13 @@ static void on_expiry(struct loop *loop, struct loop_timer *timer)
         return;
     }
     if (expiry->conn->net)
-        net_ws_close(expiry->conn->net, NET_END_SERVER, WS_CLOSE_UNAUTHENTICATED, TEXT("TOKEN_EXPIRED"));
+        net_ws_close(expiry->conn->net, NET_END_SERVER, WS_CLOSE_UNAUTHENTICATED, identity ? TEXT("TOKEN_EXPIRED") : TEXT("UNAUTHENTICATED"));
 }
 
 static int expiry_set(struct gw_io *io, struct gw_conn *conn)
 {
-    if (!conn->identity || !conn->identity->expires_ms) {
+    bool awaited = !conn->identity && conn->api->config->auth == WEIR_JWT;
+    if (!awaited && (!conn->identity || !conn->identity->expires_ms)) {
         if (conn->expiry)
             loop_timer_stop(io->loop, &conn->expiry->timer);
         return 0;
@@ -109,7 +112,7 @@ static int expiry_set(struct gw_io *io, struct gw_conn *conn)
         conn->expiry->conn = conn;
         loop_timer_init(&conn->expiry->timer, on_expiry);
     }
-    int64_t left = conn->identity->expires_ms - clock_wall_ms();
+    int64_t left = awaited ? AUTH_WITHIN_MS : conn->identity->expires_ms - clock_wall_ms();
     loop_timer_set(io->loop, &conn->expiry->timer, clock_mono_ms() + (left > 0 ? left : 0));
     return 0;
 }
@@ -137,17 +140,17 @@ int gw_conn_set_identity(struct gw_io *io, struct gw_conn *conn, struct gw_ident
     return code;
 }
 
-void gw_user_send(struct gw_io *io, struct gw_api *api, struct text user, struct net_frame *frame, int64_t *delivered, int64_t *dropped)
+void gw_user_send(struct gw_io *io, struct gw_api *api, struct text user, struct net_frame *frame, uint64_t key, struct gw_sums *sums)
 {
     struct gw_user *found = user_find(io, api, user);
     if (!found)
         return;
     gw_rooms_flush(io);
-    gw_members_send(&found->members, frame, 0, delivered, dropped);
+    gw_members_send(&found->members, frame, key, sums);
 }
 
-void gw_broadcast_send(struct gw_io *io, struct gw_api *api, struct net_frame *frame, int64_t *delivered, int64_t *dropped)
+void gw_broadcast_send(struct gw_io *io, struct gw_api *api, struct net_frame *frame, uint64_t key, struct gw_sums *sums)
 {
     gw_rooms_flush(io);
-    gw_members_send(&io->members[api->index], frame, 0, delivered, dropped);
+    gw_members_send(&io->members[api->index], frame, key, sums);
 }

@@ -71,7 +71,7 @@ static void read_index(struct reader *r, const struct doc *node, struct weir_tab
     if (!is_table_name(node->key->text, false))
         problem(r, node->key, "an index's name is 3 to 255 letters, digits, '-', '_' and '.'");
     read_keys(r, node, index_keys, &form);
-    if (!form.hash.name)
+    if (!doc_get(node, "hash"))
         problem(r, node->key, "the index '%.*s' needs a 'hash'", TEXT_FMT(node->key->text));
     table->index[at] = (struct weir_index){
         .name = node->key->text.data,
@@ -124,7 +124,7 @@ static struct weir_table *read_table(struct reader *r, const struct doc *node)
     if (!is_table_name(name, true) || !braces_known(name))
         problem(r, node->key, "a table's name is 3 to 255 letters, digits, '-', '_' and '.'; {env} and {stage} are replaced");
     read_keys(r, node, table_keys, form);
-    if (!form->hash.name)
+    if (!doc_get(node, "hash"))
         problem(r, node->key, "the table '%.*s' needs a 'hash'", TEXT_FMT(name));
     form->table.name = name.data;
     form->table.hash = form->hash.name;

@@ -51,7 +51,7 @@ static unsigned distance(struct text a, struct text b)
 
 void suggest(struct text name, const char *const *names, char *out, size_t size)
 {
-    unsigned best = name.len > 8 ? 4 : name.len > 3 ? 3 : 2; /* below this it is a slip, not another word */
+    unsigned best = name.len > 8 ? 4 : name.len > 2 ? 3 : 2; /* below this it is a slip, not another word */
     out[0] = 0;
     for (; *names; names++) {
         unsigned far = distance(name, text_of(*names));
@@ -121,9 +121,9 @@ bool expect_text(struct reader *r, const struct doc *node, const char *what)
     return false;
 }
 
-static void expected(struct reader *r, const struct key *key, const struct doc *value)
+static void expected(struct reader *r, const struct key *key, const struct doc *value, const char *what)
 {
-    problem(r, value, "'%s' takes %s, not '%.*s'", key->name, key->form, (int)(value->text.len > 80 ? 80 : value->text.len), value->text.data);
+    problem(r, value, "'%s' takes %s, not '%.80s'", key->name, what, value->text.data);
 }
 
 /* ---- numbers ---- */
@@ -133,7 +133,7 @@ static bool number_of(struct reader *r, const struct key *key, const struct doc 
     if (!expect_text(r, value, key->name))
         return false;
     if (text_to_i64(value->text, out)) {
-        expected(r, key, value);
+        expected(r, key, value, "a whole number");
         return false;
     }
     if (*out >= key->min && *out <= key->max)
@@ -177,7 +177,7 @@ static bool duration_of(struct reader *r, const struct key *key, const struct do
     if (text_is(value->text, "0"))
         *ms = 0;
     else if (!duration_parse(value->text.data, ms)) {
-        expected(r, key, value);
+        expected(r, key, value, "a time such as 500ms, 30s, 10m, 2h or 1d");
         return false;
     }
     if (*ms >= key->min && *ms <= key->max)
@@ -225,7 +225,7 @@ void read_size(struct reader *r, const struct key *key, const struct doc *value,
     if (!expect_text(r, value, key->name))
         return;
     if (!size_parse(value->text, &bytes))
-        expected(r, key, value);
+        expected(r, key, value, "a size such as 512, 64KB or 1MB");
     else if (bytes < key->min || bytes > key->max)
         problem(r, value, "'%s' is from %lld to %lld bytes, not %.*s", key->name, (long long)key->min, (long long)key->max, TEXT_FMT(value->text));
     else

@@ -19,7 +19,7 @@
 
 #define WORKERS 2
 #define WORKER_QUEUE 1024
-#define DISK_RESERVE (UINT64_C(64) << 20) /* bytes of free space below which writes are refused */
+#define DISK_RESERVE (UINT64_C(96) << 20) /* bytes of free space below which writes are refused */
 
 static int exit_of(int code)
 {
@@ -31,6 +31,8 @@ static int exit_of(int code)
     case ERR_CORRUPT:
     case ERR_VERSION:
         return EXIT_DATA;
+    case ERR_INVALID: /* what only the modules themselves can judge, such as a trusted range */
+        return EXIT_CONFIG;
     default:
         return EXIT_FAILED;
     }
@@ -68,10 +70,7 @@ static int open_data(struct server *server, struct err *err)
     code = journal_open(&server->journal, &config, err);
     if (code)
         return code;
-    code = tick_recover(server->store, server->journal, &records, err);
-    if (!code && records)
-        log_info("main", "replayed %llu records of the journal", (unsigned long long)records);
-    return code;
+    return tick_recover(server->store, server->journal, &records, err);
 }
 
 static int open_gateway(struct server *server, struct config *config, struct err *err)

@@ -40,7 +40,7 @@ int jwks_create(const struct jwks_options *options, jwks_fetch_fn *fetch, void *
     struct jwks *jwks = calloc(1, sizeof(*jwks));
     if (!jwks)
         return ERR_MEMORY;
-    jwks->options = *options;
+    jwks->options = options ? *options : (struct jwks_options){0};
     if (jwks->options.max_age_ms <= 0)
         jwks->options.max_age_ms = 10 * MINUTE_MS;
     if (jwks->options.min_interval_ms <= 0)

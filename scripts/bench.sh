@@ -1,0 +1,11 @@
+#!/bin/bash
+# The benchmarks: builds the programs, then runs bench/run.mjs or bench/run.sh, which prints the table.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+scripts/setup.sh --test
+scripts/build.sh release weir bench_programs
+[ ! -x .tools/bin/node ] || export PATH="$PWD/.tools/bin:$PATH"
+if [ -e bench/run.mjs ]; then
+    exec node bench/run.mjs "$@"
+fi
+exec bash bench/run.sh "$@"
