@@ -197,6 +197,7 @@ int gateway_create(struct gateway **out, const struct gateway_config *config, st
         return err_set(err, ERR_MEMORY, "out of memory");
     gateway->config = *config;
     map_init(&gateway->by_name);
+    gw_host_init(gateway);
     gateway->apis = calloc(config->api_count + 1, sizeof(*gateway->apis));
     gateway->deferred = calloc(1, sizeof(*gateway->deferred));
     int code = gateway->apis && gateway->deferred ? 0 : err_set(err, ERR_MEMORY, "out of memory");

@@ -136,6 +136,8 @@ int gw_tick_run(struct tick *tick, struct tick_call *base)
     struct weir_call *call = (struct weir_call *)base;
     if (call->ready)
         return 0;
+    if (call->kind == GW_CALL_WORK)
+        return call->work.run(&call->work, tick);
     call_reset_result(call);
     call->tick = tick;
     call->view = tick_view(tick);
@@ -169,6 +171,8 @@ void gw_tick_undone(struct tick *tick, struct tick_call *base, int code)
 {
     (void)tick;
     struct weir_call *call = (struct weir_call *)base;
+    if (call->kind == GW_CALL_WORK)
+        return; /* its done() hears the code */
     if (!call->client_error)
         gw_call_fail(call, code, err_name(code), NULL, "%s", err_text(code));
     gw_call_error_reply(call);
@@ -382,6 +386,9 @@ void gw_on_done(void *context, struct tick_call *base)
         return;
     case GW_CALL_DEFERRED:
         gw_answer_settled(io, call);
+        return;
+    case GW_CALL_WORK:
+        gw_work_done(io, call);
         return;
     case GW_CALL_RETAIN:
     case GW_CALL_REVOKE:

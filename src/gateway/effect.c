@@ -172,6 +172,9 @@ void gw_effect_apply(struct gw_io *io, struct gw_effect *effect)
         else
             gw_durable_answered(io, effect->answer);
         break;
+    case GW_EFFECT_WORKED:
+        gw_work_done(io, effect->call);
+        break;
     case GW_EFFECT_FETCH:
         gw_fetch_begin(io->gateway, effect->text);
         break;

@@ -77,7 +77,14 @@ struct gw_key { /* an access key for SigV4 */
     struct text id, secret;
 };
 
+struct gw_io;
+/* A wire above the gateway (host.h): true when the request is its own (answered now or later). io thread. */
+typedef bool gw_wire_fn(void *context, struct gw_io *io, struct net_conn *conn, const struct http_request *request, struct text body);
+
 struct gateway_config {
+    gw_wire_fn *wire;       /* NULL: none */
+    void *wire_context;
+    struct worker_pool *workers; /* for gw_work_offload; may be NULL: then it answers ERR_FULL */
     struct gw_api_config *apis;
     size_t api_count;
     struct text environment, region, account;

@@ -351,7 +351,10 @@ void gw_on_request(struct gw_io *io, struct net_conn *conn, const struct http_re
         driven_clock(io, conn, request);
         return;
     }
+    const struct gateway_config *config = &io->gateway->config;
     struct gw_api *api = gw_path_api(io->gateway, request->path, &stage, &rest_path);
+    if (!api && config->wire && config->wire(config->wire_context, io, conn, request, body))
+        return;
     if (!api && gw_manage(io, conn, NULL, request->path, request, body))
         return;
     if (!api) {

@@ -21,12 +21,14 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "gateway/gateway.h"
+#include "gateway/host.h"
 #include "loop/ring.h"
 #include "net/fetch.h"
 #include "net/jwks.h"
 #include "net/jwt.h"
 #include "net/sigv4.h"
 
+#include <pthread.h>
 #include <stdio.h>
 
 #define GW_ROOM_NAME_MAX 256        /* bytes */
@@ -99,6 +101,8 @@ struct gateway {
     struct tick_sink *sinks;
     struct fetch_pool *fetch;
     struct gw_service *service;
+    unsigned worker_readers;     /* atomic: reader slots given to workers */
+    pthread_mutex_t worked_lock; /* workers take turns in the services' ring of an io thread */
     struct weir_call *deferred;  /* the state thread's own call for what is due */
 };
 
@@ -190,6 +194,7 @@ enum gw_effect_kind {
     GW_EFFECT_REVOKE,    /* all connections of a user: close; tokens issued before `until` are refused */
     GW_EFFECT_ASK,       /* a question of the management API: `ask` is answered on the io thread, then returned */
     GW_EFFECT_ANSWER,    /* an endpoint's answer, from the fetch thread to the thread that asked */
+    GW_EFFECT_WORKED,    /* a worker has done its part of a wire's request */
     GW_EFFECT_FETCH,     /* services: start the durable request named by text */
     GW_EFFECT_LOG        /* a log line */
 };
@@ -299,7 +304,7 @@ void gw_registry_second(struct gw_io *io);
 /* The table behind a declaration. */
 const struct store_table *gw_table(struct gateway *gateway, const struct weir_table *table);
 
-enum gw_call_kind { GW_CALL_MESSAGE, GW_CALL_CONNECT, GW_CALL_DISCONNECT, GW_CALL_REST, GW_CALL_DEFERRED, GW_CALL_RENEW, GW_CALL_RETAIN, GW_CALL_REVOKE };
+enum gw_call_kind { GW_CALL_MESSAGE, GW_CALL_CONNECT, GW_CALL_DISCONNECT, GW_CALL_REST, GW_CALL_DEFERRED, GW_CALL_RENEW, GW_CALL_RETAIN, GW_CALL_REVOKE, GW_CALL_WORK };
 struct gw_header { /* a header or query parameter of $connect and REST, kept in the call's arena */
     struct text name, value;
 };
@@ -353,6 +358,10 @@ struct weir_call {
     bool parsed_late;                 /* root was made while the handler ran: forgotten when it runs again */
     struct weir_call *next;           /* free, held or waiting lists */
     struct text subprotocol_offered;  /* $connect: accepted when the route names none */
+    struct gw_work work;              /* WORK: a wire's request (host.c) */
+    int (*job)(struct gw_work *work, struct store_view *view);
+    struct worker_job worker_job;
+    int job_code;
     bool ready;                       /* the answer is made; the call only keeps its place in the lane */
     struct gw_ask *ask;               /* RETAIN: the publish that follows the commit */
     int64_t token_exp_s, token_now_s; /* told with TOKEN_EXPIRED; exp 0: not */
@@ -407,6 +416,10 @@ struct gw_identity *gw_identity_create(struct text user_id, struct text name, st
    service NULL: any. */
 int gw_check_signature(struct gw_io *io, const struct http_request *request, struct text body, const char *service, const char **type, const void **policy, struct err *err);
 void gw_conn_release(struct gw_conn *conn); /* frees it when closed and nothing is outstanding */
+
+/* ---- host.c ---- */
+void gw_work_done(struct gw_io *io, struct weir_call *call); /* back from the tick or a worker; gives the call back */
+void gw_host_init(struct gateway *gateway);
 
 /* ---- dispatch.c ---- */
 enum ws_verdict gw_on_message(struct gw_io *io, struct gw_conn *conn, bool binary, char *data, size_t len);

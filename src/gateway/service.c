@@ -299,8 +299,11 @@ int gw_answer_send(struct gateway *gateway, unsigned target, struct weir_call *c
     }
     effect->call = call;
     effect->answer = answer;
-    /* The fetch thread is the only producer of this ring. Its requests in flight are bounded by the pool, below the ring's size. */
-    if (!ring_push(gateway->io[target].mail[gateway->io_count], effect)) {
+    /* The fetch thread and the workers share this ring, so they take turns; no io thread waits for the lock. Requests in flight are bounded by the pool, below the ring's size. */
+    pthread_mutex_lock(&gateway->worked_lock);
+    bool pushed = ring_push(gateway->io[target].mail[gateway->io_count], effect);
+    pthread_mutex_unlock(&gateway->worked_lock);
+    if (!pushed) {
         log_error("gateway", "the ring for answers is full");
         free(answer);
         gw_effect_unref(effect);

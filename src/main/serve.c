@@ -23,7 +23,7 @@ static const struct option_row options[] = {
     {"data", "DIR", "the data folder, made when missing (default ./data)"},
     {"listen", "ADDR:PORT", "where to listen (default 127.0.0.1:8080; port 0 picks one)"},
     {"env", "NAME", "the environment: {env} in the names of tables (default dev)"},
-    {"io-threads", "N", "threads for sockets, 1..63 (default: cores less one)"},
+    {"io-threads", "N", "threads for sockets, 1..60 (default: cores less one)"},
     {"log-level", "LEVEL", "debug, info, warn or error (default info)"},
     {"drain", "TIME", "how long a stop may wait for connections to end (default 10s)"},
     {"allow-open", NULL, "listen on any address with the development keys; anybody who reaches it is in"},
@@ -61,7 +61,7 @@ static int apply(const struct arguments *arguments, struct config *config)
     struct err err;
     int64_t threads = config->io_threads;
     const char *value;
-    if (!argument_number(arguments, "io-threads", 1, 63, &threads))
+    if (!argument_number(arguments, "io-threads", 1, 60, &threads))
         return EXIT_USAGE;
     config->io_threads = (int)threads;
     if ((value = argument(arguments, "data")))
