@@ -116,7 +116,7 @@ void http_conn_refuse(struct net_conn *conn, int status, const char *reason)
     int len = snprintf(body, sizeof(body), "{\"message\":\"%s\"}\n", reason);
     counter_add(COUNTER_http_bad_requests, 1);
     conn->state = CONN_PENDING;
-    conn->upgrade = conn->head_only = conn->old_http = false;
+    conn->upgrade = conn->old_http = false;
     struct text headers = status == 426 ? TEXT("Content-Type: application/json\r\nSec-WebSocket-Version: 13\r\nUpgrade: websocket\r\n")
                                         : TEXT("Content-Type: application/json\r\n");
     net_http_respond(conn, status, headers, text_make(body, (size_t)len), NET_HTTP_CLOSE);
@@ -162,7 +162,6 @@ static void http_dispatch(struct net_conn *conn, const struct http_request *requ
     conn->state = CONN_PENDING;
     conn->begun = false;
     conn->keep_alive = request->keep_alive;
-    conn->head_only = text_is(request->method, "HEAD");
     conn->old_http = request->minor == 0;
     conn->upgrade = request->upgrade_websocket;
     if (io->server->trusted_count != 0)
@@ -244,6 +243,7 @@ size_t http_conn_head(struct net_conn *conn, char *data, size_t len)
     if (seen != 0 && seen < len && len <= HTTP_HEAD_MAX && memchr(data + seen, '\n', len - seen) == NULL)
         return 0; /* no line has ended since the last look: a byte at a time costs no parse at a time */
     int size = http_request_parse(data, len, request, &reason);
+    conn->head_only = text_is(request->method, "HEAD"); /* a refusal of it has no body either */
     if (size == 0 && len > HTTP_HEAD_MAX)
         size = -431;
     if (size < 0) {

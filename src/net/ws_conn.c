@@ -118,6 +118,15 @@ static enum ws_verdict on_message(void *context, bool binary, char *data, size_t
     return WS_STOP;
 }
 
+/* The peer has answered our close frame, well or badly. */
+static void close_answered(struct net_conn *conn)
+{
+    const struct conn_extra *extra = conn->extra;
+    conn_linger(conn);
+    conn_tell(
+        conn, conn->end, conn->close_code, extra != NULL ? text_make(extra->reason, extra->reason_len) : TEXT_NONE);
+}
+
 static enum ws_verdict on_close_frame(struct net_conn *conn, int code, struct text reason)
 {
     if (conn->state == CONN_OPEN) {
@@ -125,10 +134,7 @@ static enum ws_verdict on_close_frame(struct net_conn *conn, int code, struct te
         conn_linger(conn);
         conn_tell(conn, NET_END_CLIENT, code, reason);
     } else {
-        conn_linger(conn);
-        struct conn_extra *extra = conn->extra;
-        conn_tell(conn, conn->end, conn->close_code,
-            extra != NULL ? text_make(extra->reason, extra->reason_len) : TEXT_NONE);
+        close_answered(conn);
     }
     return WS_STOP;
 }
@@ -168,7 +174,7 @@ static void ws_violated(struct net_conn *conn, int code)
         conn_linger(conn);
         conn_tell(conn, code == WS_CLOSE_INTERNAL ? NET_END_SERVER : NET_END_PROTOCOL, code, reason);
     } else {
-        conn_doom(conn, NET_END_PROTOCOL); /* our close frame is out already */
+        close_answered(conn); /* ours is out already, and a hard end would reset it away with what the peer still sends */
     }
 }
 
@@ -198,22 +204,29 @@ static bool key_valid(struct text key)
     return memchr(last, key.data[21], 4) != NULL && text_find(text_make(key.data, 22), '=', 0) < 0;
 }
 
+/* The value of a field that may stand only once (RFC 6455 11.3.1 and 11.3.5); data NULL otherwise. */
+static struct text single_header(const struct http_request *request, const char *name)
+{
+    size_t at = 0;
+    struct text value = http_header_next(request, name, &at);
+    return http_header_next(request, name, &at).data == NULL ? value : TEXT_NONE;
+}
+
 bool ws_conn_upgrade_valid(struct net_conn *conn, const struct http_request *request)
 {
     int status = 400;
     const char *reason = NULL;
-    size_t at = 0;
-    struct text key = http_header_next(request, "Sec-WebSocket-Key", &at);
+    struct text key = single_header(request, "Sec-WebSocket-Key");
     if (!text_is(request->method, "GET"))
         reason = "a WebSocket handshake is a GET";
     else if (request->minor < 1)
         reason = "a WebSocket handshake needs HTTP/1.1";
     else if (request->content_length > 0 || request->chunked)
         reason = "a WebSocket handshake has no body";
-    else if (!text_is(http_header_get(request, "Sec-WebSocket-Version"), "13")) {
+    else if (!text_is(single_header(request, "Sec-WebSocket-Version"), "13")) {
         status = 426;
         reason = "only version 13 of WebSocket is spoken here";
-    } else if (key.data == NULL || !key_valid(key) || http_header_next(request, "Sec-WebSocket-Key", &at).data != NULL)
+    } else if (!key_valid(key))
         reason = "Sec-WebSocket-Key must be 16 bytes in base64";
     if (reason == NULL)
         return true;
@@ -460,7 +473,7 @@ static int send_compressed(struct net_conn *conn, enum ws_opcode opcode, const v
 {
     struct buf *scratch = &conn->io->scratch;
     buf_clear(scratch);
-    scratch->limit = len + len / 8 + 1024;
+    scratch->limit = ws_deflate_bound(len);
     int rc = ws_deflate_deflate(conn->stream.deflate, data, len, scratch);
     if (rc == 0)
         rc = queue_message(conn, 0xc0u | opcode, scratch->data, scratch->len);

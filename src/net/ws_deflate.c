@@ -400,8 +400,9 @@ static struct text read_token(struct reader *r)
 /* A token, or a quoted string whose content is one (RFC 6455 9.1). Empty when it is neither. */
 static struct text read_value(struct reader *r)
 {
-    if (!skip_char(r, '"'))
+    if (r->at >= r->in.len || r->in.data[r->at] != '"')
         return read_token(r);
+    r->at++; /* the spaces behind it are content, and no token */
     struct text value = read_token(r);
     if (r->at >= r->in.len || r->in.data[r->at] != '"')
         return TEXT_NONE;

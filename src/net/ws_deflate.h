@@ -28,7 +28,13 @@ int ws_deflate_create(struct ws_deflate **out, const struct ws_deflate_config *c
 void ws_deflate_destroy(struct ws_deflate *deflate);
 /* Appends the inflated bytes of one frame's payload to out (out->limit bounds a bomb): 0, ERR_TOO_LARGE, ERR_SYNTAX, ERR_MEMORY. `last`: the message's final frame. */
 int ws_deflate_inflate(struct ws_deflate *deflate, const void *data, size_t len, bool last, struct buf *out);
-/* Appends the compressed payload of a whole message. */
+/* Room that is enough for the compressed payload of `len` bytes in every window: zlib asks for up to an eighth and a sixty-fourth more before it begins. */
+static inline size_t ws_deflate_bound(size_t len)
+{
+    return len + len / 4 + 1024;
+}
+/* Appends the compressed payload of a whole message: 0, ERR_TOO_LARGE when out->limit leaves less than ws_deflate_bound may need, ERR_MEMORY; the window is
+   unmoved then. ERR_INTERNAL. */
 int ws_deflate_deflate(struct ws_deflate *deflate, const void *data, size_t len, struct buf *out);
 /* True when the message should be compressed (size at or above the threshold). */
 bool ws_deflate_wants(const struct ws_deflate *deflate, size_t len);

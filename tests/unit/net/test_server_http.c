@@ -207,6 +207,35 @@ static size_t no_body(void *context, struct net_conn *conn, const struct http_re
     return text_is(request->path, "/small") ? 4 : 1 << 20;
 }
 
+/* RFC 9110 9.3.2 holds for refusals too; what comes from the next request on has its body again. */
+static void a_refused_head_has_no_body(void **state)
+{
+    (void)state;
+    static const char *const requests[] = {
+        "HEAD / HTTP/1.1\r\n\r\n",
+        "HEAD /small HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello",
+        "HEAD / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        "HEAD / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+    };
+    f.events.on_body_limit = no_body;
+    fixture_start(&f);
+    for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+        int fd = client_open(&f);
+        client_say(fd, requests[i]);
+        client_head(fd, out, sizeof(out));
+        assert_memory_equal(out, "HTTP/1.1 4", 10);
+        assert_eof(fd);
+        close(fd);
+    }
+    int fd = client_open(&f);
+    client_say(fd, "HEAD / HTTP/1.1\r\nHost: x\r\n\r\nnonsense\r\n\r\n");
+    client_head(fd, out, sizeof(out));
+    assert_int_equal(client_answer(fd, out, sizeof(out)), 400);
+    assert_non_null(strstr(out, "message"));
+    close(fd);
+    fixture_stop(&f);
+}
+
 static void refusals(void **state)
 {
     (void)state;
@@ -404,6 +433,7 @@ int main(void)
         cmocka_unit_test_setup(a_body_larger_than_a_read, setup),
         cmocka_unit_test_setup(expect_continue, setup),
         cmocka_unit_test_setup(gzip_bodies, setup),
+        cmocka_unit_test_setup(a_refused_head_has_no_body, setup),
         cmocka_unit_test_setup(refusals, setup),
         cmocka_unit_test_setup(deadlines, setup),
         cmocka_unit_test_setup(a_client_that_reads_nothing_is_not_read, setup),

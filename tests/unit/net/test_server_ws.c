@@ -50,6 +50,8 @@ static void handshakes_that_are_refused(void **state)
         {"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\r\n", 400},
         {"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=\r\n\r\n", 400},
         {"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZR==\r\n\r\n", 400},
+        {"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Version: 8\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", 426},
+        {"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", 400},
         {"GET /refuse HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", 403},
     };
     fixture_start(&f);
@@ -63,7 +65,7 @@ static void handshakes_that_are_refused(void **state)
             assert_non_null(strstr(out, "Sec-WebSocket-Version: 13\r\n"));
         close(fd);
     }
-    WAIT_FOR(f.gones == 8);
+    WAIT_FOR(f.gones == sizeof(cases) / sizeof(cases[0]));
     fixture_stop(&f);
 }
 
@@ -228,6 +230,30 @@ static void the_server_closes(void **state)
     close(fd);
     WAIT_FOR(f.closes == 3);
     assert_int_equal(f.code, 1006);
+    fixture_stop(&f);
+}
+
+/* The peer breaks the rules while its answer is awaited: no second close frame, and no reset while it still talks. */
+static void nonsense_behind_our_close_frame(void **state)
+{
+    (void)state;
+    char rest;
+    fixture_start(&f);
+    int fd = ws_open(&f);
+    ws_say(fd, "close");
+    ws_expect_close(fd, 4000);
+    client_send(fd, "\x81\x01x", 3); /* not masked */
+    assert_int_equal(recv(fd, &rest, 1, 0), 0);
+    memset(out, 'x', sizeof(out));
+    for (int i = 0; i < 64; i++)
+        client_send(fd, out, sizeof(out));
+    shutdown(fd, SHUT_WR);
+    assert_int_equal(recv(fd, &rest, 1, 0), 0);
+    close(fd);
+    WAIT_FOR(f.closes == 1);
+    assert_int_equal(f.end, NET_END_SERVER);
+    assert_int_equal(f.code, 4000);
+    assert_string_equal(f.reason, "as you wish");
     fixture_stop(&f);
 }
 
@@ -579,6 +605,7 @@ int main(void)
         cmocka_unit_test_setup(many_in_one_write, setup),
         cmocka_unit_test_setup(violations_close_with_their_code, setup),
         cmocka_unit_test_setup(the_server_closes, setup),
+        cmocka_unit_test_setup(nonsense_behind_our_close_frame, setup),
         cmocka_unit_test_setup(the_peer_vanishes, setup),
         cmocka_unit_test_setup(close_without_a_code, setup),
         cmocka_unit_test_setup(each_ping_has_its_pong, setup),

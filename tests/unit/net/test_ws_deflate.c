@@ -72,7 +72,7 @@ static void test_declined(void **state)
     static const char *const bad[] = {"", ",", ";", "permessage-deflat", "permessage-deflates", "x-deflate",
         PMD "; server_max_window_bits", PMD "; server_max_window_bits=8", PMD "; server_max_window_bits=7",
         PMD "; server_max_window_bits=16", PMD "; server_max_window_bits=010", PMD "; server_max_window_bits=", PMD "; server_max_window_bits=+9",
-        PMD "; server_max_window_bits=\"9", PMD "; client_max_window_bits=16", PMD "; client_max_window_bits=abc",
+        PMD "; server_max_window_bits=\"9", PMD "; server_max_window_bits=\" 10\"", PMD "; client_max_window_bits=16", PMD "; client_max_window_bits=abc",
         PMD "; client_max_window_bits=1", PMD "; server_no_context_takeover=1", PMD "; client_no_context_takeover=true",
         PMD "; server_no_context_takeover; server_no_context_takeover", PMD "; client_max_window_bits; client_max_window_bits=9",
         PMD "; foo=bar", PMD ";", PMD "; ;", PMD " server_no_context_takeover", PMD "=1"};
@@ -184,6 +184,35 @@ static void test_output_limit(void **state)
     buf_fini(&back);
 }
 
+/* ws_deflate_bound is enough in every window, at every size, for what shrinks and for what grows. */
+static void test_bound(void **state)
+{
+    (void)state;
+    enum { MOST = 1 << 20 };
+    char *data = malloc(MOST);
+    for (int kind = 0; kind < 3; kind++) {
+        for (size_t i = 0; i < MOST; i++)
+            data[i] = kind == 0 ? 'x' : (char)(random_u64() | (kind == 1 ? 0x90 : 0)); /* 0x90 and above: nine bits in a fixed block */
+        for (uint8_t bits = 9; bits <= 15; bits++) {
+            for (size_t len = 1; len <= MOST; len *= 32) {
+                struct ws_deflate_params params = {true, true, bits, 15};
+                struct ws_deflate *deflate = make(&params);
+                struct buf out, back;
+                buf_init(&out, ws_deflate_bound(len));
+                buf_init(&back, len);
+                assert_int_equal(ws_deflate_deflate(deflate, data, len, &out), 0);
+                assert_int_equal(ws_deflate_inflate(deflate, out.data, out.len, true, &back), 0);
+                assert_int_equal(back.len, len);
+                assert_memory_equal(back.data, data, len);
+                ws_deflate_destroy(deflate);
+                buf_fini(&out);
+                buf_fini(&back);
+            }
+        }
+    }
+    free(data);
+}
+
 /* A peer that ends each block with BFINAL buys no more work than its bytes are worth; the output stays right. */
 static void test_many_final_blocks(void **state)
 {
@@ -244,6 +273,7 @@ int main(void)
         cmocka_unit_test(test_prefixes),
         cmocka_unit_test(test_threshold_and_memory),
         cmocka_unit_test(test_output_limit),
+        cmocka_unit_test(test_bound),
         cmocka_unit_test(test_many_final_blocks),
         cmocka_unit_test(test_thread_stock_ends),
     };
