@@ -11,6 +11,7 @@
 
 #define APPS(X)                                                                                              \
     X(echo)                                                                                                  \
+    X(notes)                                                                                                 \
     X(riddle_rush)                                                                                           \
     X(landing_hub)                                                                                           \
     X(clash_bot)                                                                                             \
@@ -150,6 +151,7 @@ int apps_api(const struct weir_app *app, struct arena *arena, struct gw_api_conf
         .jwt = {.skew_s = 60},
         .registry = app->registry,
         .envelope_events = app->envelope_events,
+        .type_routes = app->type_routes,
         .workflow_envelope = app->workflow_envelope,
         .retain_rooms = app->retain_rooms,
     };

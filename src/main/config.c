@@ -13,13 +13,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define THREADS_MAX 64
-
 static int default_threads(void)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    if (cores > THREADS_MAX)
-        cores = THREADS_MAX;
+    if (cores > CONFIG_IO_THREADS_MAX)
+        cores = CONFIG_IO_THREADS_MAX;
     return cores > 2 ? (int)cores - 1 : 1; /* a core is left to the state thread */
 }
 

@@ -12,6 +12,7 @@
 #define CONFIG_BYTES_MAX (1 << 20)    /* of weir.yaml */
 #define CONFIG_ARENA_MAX (64 << 20)   /* bytes for all that is read */
 #define CONFIG_APIS_MAX 64            /* mounted APIs, applications included */
+#define CONFIG_IO_THREADS_MAX 60      /* the store has 64 reader slots; the services and the wires above take some */
 #define CONFIG_KEYS_MAX 64            /* access keys */
 #define CONFIG_PROXIES_MAX 64         /* trusted addresses */
 #define CONFIG_ROUTES_MAX 1024        /* of one API */

@@ -97,7 +97,7 @@ static const struct key server_keys[] = {
     {"region", "name", "the region of signatures and events (default us-east-1)", read_name, IN(config, region), 1, 64, NULL, NULL},
     {"account", "name", "the account in events (default 123456789012)", read_name, IN(config, account), 1, 64, NULL, NULL},
     {"publicHost", "host or host:port", "the domainName of events (default: the Host header)", read_text, IN(config, public_url), 1, 255, NULL, NULL},
-    {"ioThreads", "number", "threads for sockets (default: cores less one)", read_int, IN(config, io_threads), 1, 60, NULL, NULL},
+    {"ioThreads", "number", "threads for sockets (default: cores less one)", read_int, IN(config, io_threads), 1, CONFIG_IO_THREADS_MAX, NULL, NULL},
     {"drain", "duration", "how long a stop may wait for connections to end (default 10s)", read_duration, IN(config, drain_ms), 0, 600000, NULL, NULL},
     {"drainSpread", "duration", "over how long the clients of a stopped server are asked to come back (default 5s)", read_duration, IN(config, spread_ms), 0, 600000, NULL, NULL},
     {"tls", "keys and values", "TLS on the same port", read_inside, 0, 0, 0, tls_keys, NULL},

@@ -23,7 +23,7 @@ static const struct option_row options[] = {
     {"data", "DIR", "the data folder, made when missing (default ./data)"},
     {"listen", "ADDR:PORT", "where to listen (default 127.0.0.1:8080; port 0 picks one)"},
     {"env", "NAME", "the environment: {env} in the names of tables (default dev)"},
-    {"io-threads", "N", "threads for sockets, 1..60 (default: cores less one)"},
+    {"io-threads", "N", "threads for sockets, at most 60 (default: cores less one)"},
     {"log-level", "LEVEL", "debug, info, warn or error (default info)"},
     {"drain", "TIME", "how long a stop may wait for connections to end (default 10s)"},
     {"allow-open", NULL, "listen on any address with the development keys; anybody who reaches it is in"},
@@ -61,7 +61,7 @@ static int apply(const struct arguments *arguments, struct config *config)
     struct err err;
     int64_t threads = config->io_threads;
     const char *value;
-    if (!argument_number(arguments, "io-threads", 1, 60, &threads))
+    if (!argument_number(arguments, "io-threads", 1, CONFIG_IO_THREADS_MAX, &threads))
         return EXIT_USAGE;
     config->io_threads = (int)threads;
     if ((value = argument(arguments, "data")))
@@ -145,12 +145,24 @@ static int next_signal(const sigset_t *set, int64_t wait_ms)
     return number > 0 ? number : 0;
 }
 
-static void serve_until_told(struct server *server, const sigset_t *set)
+/* The configuration is read whole into a struct of its own; what is wrong in it is told and changes nothing. */
+static void reload(const struct arguments *arguments, struct server *server)
+{
+    static struct config fresh;
+    config_init(&fresh);
+    int code = configure(arguments, &fresh);
+    if (code)
+        log_error("main", "SIGHUP: the configuration is not right; keys, origins and rates stay as they are");
+    server_reload(server, code ? NULL : &fresh);
+    config_fini(&fresh);
+}
+
+static void serve_until_told(const struct arguments *arguments, struct server *server, const sigset_t *set)
 {
     for (;;) {
         int number = next_signal(set, 3600000);
         if (number == SIGHUP)
-            server_reload(server);
+            reload(arguments, server);
         else if (number)
             return;
     }
@@ -194,7 +206,7 @@ static int serve(const struct arguments *arguments, struct config *config)
     announce(config, port);
     if (argument(arguments, "banner"))
         banner_print(config, port);
-    serve_until_told(&server, &signals);
+    serve_until_told(arguments, &server, &signals);
     drain(&server, &signals);
     server_stop(&server);
     log_info("main", "stopped");
@@ -216,7 +228,7 @@ const struct command command_serve = {
     .words = "",
     .summary = "runs the server",
     .more = "The first line on standard output is one JSON object with the addresses; logs go to standard error.\n"
-            "SIGTERM and SIGINT drain and stop, a second one stops at once; SIGHUP reloads the certificate.\n",
+            "SIGTERM and SIGINT drain and stop, a second one stops at once; SIGHUP reads the certificate, keys, origins and rates again.\n",
     .options = options,
     .run = run,
 };

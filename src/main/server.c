@@ -4,10 +4,12 @@
  *   gateway, network core, sinks      the tick wants its sinks, the sinks are the io threads' loops
  *   tick, tables' definitions         committed before the first call
  *   tick, gateway, network threads    from the inside out: a socket meets a complete house
- * The stop is the same backwards, with one exception: the tick ends while the io threads still run, since they are what takes its last effects.
+ * The stop is the same backwards, with one exception: the tick ends while the io threads still run, since they are what takes its last effects. The gateway's
+ * services end after the io threads, which may ask them for a request to the last.
  */
 #include "main/server.h"
 
+#include "aws/aws.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "main/exit.h"
@@ -77,7 +79,12 @@ static int open_gateway(struct server *server, struct config *config, struct err
 {
     config->gateway.store = server->store;
     config->gateway.journal = server->journal;
-    int code = gateway_create(&server->gateway, &config->gateway, err);
+    config->gateway.wire = aws_wire;
+    config->gateway.wire_context = &config->gateway;
+    int code = worker_pool_create(&server->workers, WORKERS, WORKER_QUEUE, err);
+    config->gateway.workers = server->workers;
+    if (!code)
+        code = gateway_create(&server->gateway, &config->gateway, err);
     if (code || !config->certificate_file)
         return code;
     struct tls_options options = {.certificate_file = config->certificate_file, .key_file = config->key_file, .h2 = false};
@@ -110,8 +117,6 @@ static int open_tick(struct server *server, struct err *err)
     struct tick_sink *sinks;
     unsigned count;
     int code = gateway_sinks(server->gateway, server->net, &sinks, &count, err);
-    if (!code)
-        code = worker_pool_create(&server->workers, WORKERS, WORKER_QUEUE, err);
     if (code)
         return code;
     struct tick_config config = {
@@ -176,27 +181,29 @@ bool server_drained(const struct server *server)
     return net_server_drained(server->net);
 }
 
-void server_reload(struct server *server)
+void server_reload(struct server *server, const struct config *fresh)
 {
-    struct err err;
-    if (!server->tls) {
-        log_info("main", "SIGHUP: there is no certificate to reload; other settings take a restart");
-        return;
-    }
-    if (tls_context_reload(server->tls, &err))
+    struct err err = {0};
+    if (server->tls && tls_context_reload(server->tls, &err))
         log_error("main", "SIGHUP: the old certificate stays in use: %s", err.text);
+    else if (server->tls)
+        log_info("main", "SIGHUP: the certificate was reloaded");
+    if (!fresh)
+        return;
+    if (gateway_reload(server->gateway, &fresh->gateway, &err))
+        log_error("main", "SIGHUP: the old keys, origins and rates stay in use: %s", err.text);
     else
-        log_info("main", "SIGHUP: the certificate was reloaded; other settings take a restart");
+        log_info("main", "SIGHUP: keys, origins and rates were reloaded; other settings take a restart");
 }
 
 void server_stop(struct server *server)
 {
     if (server->tick_started)
         tick_stop(server->tick);
-    if (server->gateway_started)
-        gateway_stop(server->gateway);
     if (server->net_started)
         net_server_stop(server->net);
+    if (server->gateway_started)
+        gateway_stop(server->gateway);
     tick_destroy(server->tick);
     if (server->workers)
         worker_pool_destroy(server->workers);

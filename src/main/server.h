@@ -26,8 +26,9 @@ int server_start(struct server *server, struct config *config, struct err *err);
 /* Stops accepting and tells the sockets to come back. */
 void server_drain(struct server *server);
 bool server_drained(const struct server *server);
-/* Reads the TLS files again. */
-void server_reload(struct server *server);
+/* Reads the TLS files again, and takes keys, origins and rates over from a configuration that was read anew (NULL: it could not be read). What is not right
+   leaves the old in use, with a line in the log. `fresh` may go afterwards. */
+void server_reload(struct server *server, const struct config *fresh);
 /* Finishes the calls that were admitted, makes them durable, ends all threads, frees everything. */
 void server_stop(struct server *server);
 
