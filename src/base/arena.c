@@ -89,7 +89,7 @@ static bool chunk_add(struct arena *arena, size_t need)
     return true;
 }
 
-void *arena_alloc(struct arena *arena, size_t size)
+void *arena_alloc_chunk(struct arena *arena, size_t size)
 {
     if (size > arena->limit - arena->used)
         return NULL;
@@ -103,14 +103,6 @@ void *arena_alloc(struct arena *arena, size_t size)
     arena->used += size;
     if (arena->used > arena->high)
         arena->high = arena->used;
-    return result;
-}
-
-void *arena_zalloc(struct arena *arena, size_t size)
-{
-    void *result = arena_alloc(arena, size);
-    if (result)
-        memset(result, 0, size);
     return result;
 }
 

@@ -63,32 +63,6 @@ int buf_reserve(struct buf *buf, size_t more)
     return buf_grow(buf, buf->len + more);
 }
 
-int buf_add(struct buf *buf, const void *data, size_t len)
-{
-    int code = buf_reserve(buf, len);
-    if (code)
-        return code;
-    if (len) {
-        memcpy(buf->data + buf->len, data, len);
-        buf->len += len;
-    }
-    return 0;
-}
-
-int buf_add_text(struct buf *buf, struct text text)
-{
-    return buf_add(buf, text.data, text.len);
-}
-
-int buf_add_char(struct buf *buf, char c)
-{
-    int code = buf_reserve(buf, 1);
-    if (code)
-        return code;
-    buf->data[buf->len++] = c;
-    return 0;
-}
-
 int buf_add_format(struct buf *buf, const char *format, ...)
 {
     char small[256];
@@ -141,11 +115,6 @@ int buf_add_i64(struct buf *buf, int64_t value)
     return buf_add(buf, at, (size_t)(digits + sizeof(digits) - at));
 }
 
-int buf_add_u8(struct buf *buf, uint8_t v)
-{
-    return buf_add_char(buf, (char)v);
-}
-
 int buf_add_be16(struct buf *buf, uint16_t v)
 {
     v = __builtin_bswap16(v);
@@ -179,7 +148,7 @@ int buf_add_varint(struct buf *buf, uint64_t v)
 int buf_add_bytes(struct buf *buf, struct text bytes)
 {
     size_t before = buf->len;
-    int code = buf_add_varint(buf, bytes.len);
+    int code = bytes.len < 0x80 ? buf_add_u8(buf, (uint8_t)bytes.len) : buf_add_varint(buf, bytes.len);
     if (code == 0)
         code = buf_add_text(buf, bytes);
     if (code)

@@ -20,14 +20,34 @@ void buf_fini(struct buf *buf);
 void buf_clear(struct buf *buf);
 /* Room for `more` bytes beyond len: 0, ERR_TOO_LARGE or ERR_MEMORY. */
 int buf_reserve(struct buf *buf, size_t more);
-int buf_add(struct buf *buf, const void *data, size_t len);
-int buf_add_text(struct buf *buf, struct text text);
-int buf_add_char(struct buf *buf, char c);
+static inline int buf_add(struct buf *buf, const void *data, size_t len)
+{
+    int code = len > buf->cap - buf->len ? buf_reserve(buf, len) : 0;
+    if (code || !len)
+        return code;
+    memcpy(buf->data + buf->len, data, len);
+    buf->len += len;
+    return 0;
+}
+static inline int buf_add_text(struct buf *buf, struct text text)
+{
+    return buf_add(buf, text.data, text.len);
+}
+static inline int buf_add_char(struct buf *buf, char c)
+{
+    int code = buf->len == buf->cap ? buf_reserve(buf, 1) : 0;
+    if (!code)
+        buf->data[buf->len++] = c;
+    return code;
+}
 int buf_add_format(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int buf_add_i64(struct buf *buf, int64_t value); /* decimal text */
 int buf_add_u64(struct buf *buf, uint64_t value);
 /* Binary, for keys and records. */
-int buf_add_u8(struct buf *buf, uint8_t v);
+static inline int buf_add_u8(struct buf *buf, uint8_t v)
+{
+    return buf_add_char(buf, (char)v);
+}
 int buf_add_be16(struct buf *buf, uint16_t v);
 int buf_add_be32(struct buf *buf, uint32_t v);
 int buf_add_be64(struct buf *buf, uint64_t v);

@@ -47,13 +47,14 @@
     X(gw_broadcasts, COUNTER, "broadcasts, room and user publishes")                                                   \
     X(gw_deliveries, COUNTER, "messages queued by publishes")                                                          \
     X(gw_mail_dropped, COUNTER, "effects dropped because a ring between io threads was full")                          \
+    X(gw_credit_waits, COUNTER, "calls that waited for the tick; their sockets are not read meanwhile")                \
     X(gw_rooms, GAUGE, "rooms with members, summed over io threads")                                                   \
     X(gw_room_members, GAUGE, "room memberships")                                                                      \
     X(gw_origin_refused, COUNTER, "handshakes refused for their Origin")                                               \
     X(tick_ticks, COUNTER, "ticks committed")                                                                          \
     X(tick_calls, COUNTER, "calls executed")                                                                           \
     X(tick_calls_failed, COUNTER, "calls rolled back")                                                                 \
-    X(tick_writes, COUNTER, "items written or deleted")                                                                \
+    X(tick_writes, COUNTER, "items put or deleted, those of calls that were undone included")                           \
     X(tick_writes_refused, COUNTER, "calls refused because disk space is low")                                         \
     X(tick_deferred_due, COUNTER, "deferred calls run")                                                                \
     X(tick_deferred_retries, COUNTER, "deferred calls retried")                                                        \
@@ -69,6 +70,16 @@
     X(fetch_failures, COUNTER, "outgoing HTTP requests that failed")                                                   \
     X(fetch_circuit_open, COUNTER, "outgoing HTTP requests refused by an open circuit")                                \
     X(fetch_in_flight, GAUGE, "outgoing HTTP requests in flight")                                                      \
+    X(live_subscriptions, GAUGE, "subscriptions to live tables")                                                       \
+    X(live_changes, COUNTER, "changes queued to subscribers of live tables")                                           \
+    X(live_snapshots, COUNTER, "snapshots begun for subscribers")                                                      \
+    X(live_resnapshots, COUNTER, "subscribers told to begin anew")                                                     \
+    X(live_lags, COUNTER, "times a subscriber fell behind and went on from the journal")                               \
+    X(stream_batches, COUNTER, "batches taken by stream consumers")                                                    \
+    X(stream_records, COUNTER, "records taken by stream consumers")                                                    \
+    X(stream_failures, COUNTER, "batches that a stream consumer failed on")                                            \
+    X(stream_dead_letters, COUNTER, "records that a stream consumer gave up")                                          \
+    X(stream_iterator_age_ms, GAUGE, "age of the oldest record that a stream consumer has not taken")                  \
     X(log_lines, COUNTER, "log lines written")                                                                         \
     X(log_lines_dropped, COUNTER, "log lines dropped by the rate limit")
 

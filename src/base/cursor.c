@@ -28,11 +28,6 @@ static uint64_t cursor_be(struct cursor *c, size_t n)
     return value;
 }
 
-uint8_t cursor_u8(struct cursor *c)
-{
-    return (uint8_t)cursor_be(c, 1);
-}
-
 uint16_t cursor_be16(struct cursor *c)
 {
     return (uint16_t)cursor_be(c, 2);
@@ -73,7 +68,8 @@ struct text cursor_take(struct cursor *c, size_t n)
 
 struct text cursor_bytes(struct cursor *c)
 {
-    uint64_t n = cursor_varint(c);
+    bool is_short = !c->failed && c->at < c->end && *c->at < 0x80;
+    uint64_t n = is_short ? *c->at++ : cursor_varint(c);
     if (c->failed || n > cursor_left(c)) {
         c->failed = true;
         return TEXT_NONE;

@@ -19,7 +19,14 @@ static inline size_t cursor_left(const struct cursor *c)
 {
     return c->failed ? 0 : (size_t)(c->end - c->at);
 }
-uint8_t cursor_u8(struct cursor *c);
+static inline uint8_t cursor_u8(struct cursor *c)
+{
+    if (c->failed || c->at == c->end) {
+        c->failed = true;
+        return 0;
+    }
+    return *c->at++;
+}
 uint16_t cursor_be16(struct cursor *c);
 uint32_t cursor_be32(struct cursor *c);
 uint64_t cursor_be64(struct cursor *c);

@@ -37,9 +37,8 @@ static int decimal_normalise(bool negative, const uint8_t *digit, size_t n, int6
     }
     if (n > DECIMAL_DIGITS || exponent < EXPONENT_MIN || exponent > EXPONENT_MAX)
         return ERR_TOO_LARGE;
-    struct decimal result = {.negative = negative, .count = (uint8_t)n, .exponent = (int16_t)exponent};
-    memcpy(result.digit, digit, n);
-    *out = result;
+    *out = (struct decimal){.negative = negative, .count = (uint8_t)n, .exponent = (int16_t)exponent};
+    memcpy(out->digit, digit, n);
     return 0;
 }
 
@@ -103,8 +102,33 @@ static const char *read_exponent(struct reading *r, const char *at, const char *
     return at;
 }
 
+/* [-] digits [. digits], at most 38 of them: what nearly every number looks like, in one short loop. False: it takes the long way. */
+static bool read_plain(struct text text, bool *negative, uint8_t digit[DECIMAL_DIGITS], size_t *count, size_t *before_point)
+{
+    const char *at = text.data, *end = at + text.len;
+    size_t n = 0, point = SIZE_MAX;
+    *negative = at < end && *at == '-';
+    for (at += *negative; at < end; at++) {
+        unsigned d = (unsigned)(unsigned char)*at - '0';
+        if (d < 10 && n < DECIMAL_DIGITS)
+            digit[n++] = (uint8_t)d;
+        else if (*at == '.' && point == SIZE_MAX)
+            point = n;
+        else
+            return false;
+    }
+    *count = n;
+    *before_point = point == SIZE_MAX ? n : point;
+    return *before_point > 0 && point != n; /* a digit in front, and one behind the point */
+}
+
 int decimal_parse(struct text text, struct decimal *out)
 {
+    uint8_t digit[DECIMAL_DIGITS];
+    size_t count, before_point;
+    bool plain_negative;
+    if (read_plain(text, &plain_negative, digit, &count, &before_point))
+        return decimal_normalise(plain_negative, digit, count, (int64_t)before_point, out);
     struct reading r = {.count = 0};
     const char *at = text.data, *end = at + text.len;
     bool negative = at < end && *at == '-';
@@ -185,12 +209,29 @@ int decimal_to_i64(const struct decimal *d, int64_t *out)
     return 0;
 }
 
+/* Up to 15 digits and 22 places either way: both factors are exact doubles, so one rounding gives the nearest one (Clinger 1990). */
+#define EXACT_DIGITS 15
+#define EXACT_PLACES 22
+
+static double exact_double(const struct decimal *d, int places)
+{
+    static const double power[EXACT_PLACES + 1] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+        1e19, 1e20, 1e21, 1e22};
+    uint64_t integer = 0;
+    for (int i = 0; i < d->count; i++)
+        integer = integer * 10 + d->digit[i];
+    double value = places < 0 ? (double)integer / power[-places] : (double)integer * power[places];
+    return d->negative ? -value : value;
+}
+
 double decimal_to_double(const struct decimal *d)
 {
     char text[DECIMAL_DIGITS + 16];
     char *to = text;
     if (d->count == 0)
         return 0;
+    if (d->count <= EXACT_DIGITS && abs(d->exponent - d->count) <= EXACT_PLACES)
+        return exact_double(d, d->exponent - d->count);
     if (d->negative)
         *to++ = '-';
     to = put_digits(to, d, 0, d->count);

@@ -27,7 +27,7 @@ static inline struct text text_make(const void *data, size_t len)
 }
 static inline bool text_equal(struct text a, struct text b)
 {
-    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+    return a.len == b.len && (a.len == 0 || (a.data[0] == b.data[0] && memcmp(a.data, b.data, a.len) == 0));
 }
 static inline bool text_is(struct text a, const char *s)
 {

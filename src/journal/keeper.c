@@ -265,6 +265,7 @@ static bool step(struct journal *j)
 static void *keeper(void *arg)
 {
     struct journal *j = arg;
+    pthread_setname_np(pthread_self(), "weir-journal");
     pthread_mutex_lock(&j->lock);
     while (!atomic_load(&j->stop)) {
         if (!step(j))

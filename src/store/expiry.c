@@ -13,7 +13,12 @@ int64_t due_of(const struct definition *def, const struct attr *item)
     if (!def->decl.ttl.len)
         return INT64_MIN;
     const struct attr *value = item_get(item, def->decl.ttl);
-    if (!value || value->type != ATTR_NUMBER || decimal_parse(value->text, &d) || d.negative)
+    uint64_t whole;
+    if (!value || value->type != ATTR_NUMBER)
+        return INT64_MIN;
+    if (text_to_u64(value->text, INT64_MAX, &whole) == 0)
+        return (int64_t)whole;
+    if (decimal_parse(value->text, &d) || d.negative)
         return INT64_MIN;
     /* Whole seconds: digits behind the point are dropped. */
     if (d.exponent < 0)

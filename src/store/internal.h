@@ -4,7 +4,7 @@
  * store.c opens, applies, replays · catalogue.c and define.c the definitions · overlay.c the sorted overlay
  * of a stage · stage.c puts and deletes · merge.c stages over RocksDB · read.c gets and raw rows · query.c
  * queries · index.c index entries · count.c ordered counts · expiry.c · backfill.c · record.c the journal
- * section · snapshot.c · verify.c
+ * section · cold.c rows to be warmed · snapshot.c · verify.c
  */
 #ifndef WEIR_STORE_INTERNAL_H
 #define WEIR_STORE_INTERNAL_H
@@ -96,6 +96,7 @@ struct store_snapshot {
 #define NODE_LEVELS 14
 enum node_state { NODE_ABSENT /* rolled back: as if not there */, NODE_PUT, NODE_DELETE };
 struct node {
+    uint64_t front[2]; /* the key's first 16 bytes as numbers in key order, zeros behind a shorter one */
     struct text key, value;
     uint64_t hash;
     uint32_t record_at; /* offset of the value in the sealed record */
@@ -166,6 +167,7 @@ int overlay_init(struct store_stage *stage);
 void overlay_fini(struct store_stage *stage);
 void overlay_reset(struct store_stage *stage);
 struct node *overlay_find(const struct store_stage *stage, struct text key); /* absent ones too */
+struct node *overlay_find_hashed(const struct store_stage *stage, struct text key, uint64_t hash);
 /* Both copy key and value into the stage's arena; the value of overlay_put_own already lives there. */
 int overlay_put(struct store_stage *stage, struct text key, struct text value);
 int overlay_put_own(struct store_stage *stage, struct text key, struct text value, struct node **node);
@@ -186,6 +188,7 @@ struct merge {
     struct node *node[2];
     struct rocks_iter *iter;
     struct text lower, upper, key, value; /* bounds are borrowed; key and value until the next step */
+    struct buf last;                      /* where the iterator stood before its step, when cold rows are noted */
     uint64_t version;
     unsigned taken;
     bool backward, iter_valid;
@@ -200,6 +203,8 @@ void merge_close(struct merge *merge);
 int merge_seek(struct merge *merge, struct text target, bool backward);
 int merge_first(struct merge *merge, bool backward);
 int merge_step(struct merge *merge);
+/* Adds a cold row to the view's list, if it has one. */
+void cold_note(struct store_view *view, struct text key, enum store_cold_kind kind);
 /* One row: the value borrows the stage or the pin. */
 int view_get(struct store_view *view, struct text key, struct rocks_value *value);
 

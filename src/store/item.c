@@ -255,6 +255,8 @@ int attr_to_i64(const struct attr *value, int64_t *out)
     struct decimal d;
     if (!value || value->type != ATTR_NUMBER)
         return ERR_TYPE;
+    if (text_to_i64(value->text, out) == 0)
+        return 0;
     int rc = decimal_parse(value->text, &d);
     return rc ? rc : decimal_to_i64(&d, out);
 }
@@ -320,12 +322,20 @@ bool attr_equal(const struct attr *a, const struct attr *b)
 
 /* ---- DynamoDB's limits ---- */
 
+/* Two significant digits to a byte, and one or two bytes more. The text is normalised, so the digits are counted where they stand. */
 static size_t number_size(struct text text)
 {
-    struct decimal d;
-    if (decimal_parse(text, &d))
-        return text.len;
-    return (size_t)(d.count + 1) / 2 + 1 + (d.negative ? 1 : 0);
+    size_t digits = 0, zeros = 0; /* zeros count only between others */
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
+        if (c == '0') {
+            zeros += digits > 0;
+        } else if (c > '0') {
+            digits += zeros + 1;
+            zeros = 0;
+        }
+    }
+    return (digits + 1) / 2 + 1 + (text.len && text.data[0] == '-');
 }
 
 static size_t value_size(const struct attr *value)

@@ -49,6 +49,9 @@ enum store_space {
     STORE_SPACE_IDENTITY = 5, /* gateway: revocations */
     STORE_SPACE_MARKS = 6,    /* tick: what of the journal is still needed */
     STORE_SPACE_FETCH = 7,    /* gateway: durable requests */
+    STORE_SPACE_AWS = 10,     /* aws: what tables are beside the catalogue, tokens of transactions */
+    STORE_SPACE_STREAMS = 8,  /* gateway: positions of stream consumers */
+    STORE_SPACE_FAILED = 9,   /* gateway: records that a consumer gave up */
     STORE_SPACE_TEST = 255
 };
 

@@ -8,6 +8,8 @@
  */
 #include "store/internal.h"
 
+#include "base/hash.h"
+
 static bool in_bounds(const struct merge *m, struct text key)
 {
     if (m->backward)
@@ -37,12 +39,28 @@ static void node_settle(struct merge *m, int i)
         m->node[i] = NULL;
 }
 
-static int iter_result(struct merge *m, int rc)
+static int iter_result(struct merge *m, int rc, struct text from)
 {
     m->iter_valid = rc == 0;
     if (rc && rc != ERR_NOT_FOUND)
         m->broken = rc;
+    if (rc == ERR_COLD)
+        cold_note(m->view, from, m->backward ? STORE_COLD_BACK : STORE_COLD_ON);
     return m->broken;
+}
+
+static int iter_seek(struct merge *m, struct text target)
+{
+    return iter_result(m, rocks_iter_seek(m->iter, target, m->backward), target);
+}
+
+static int iter_step(struct merge *m)
+{
+    if (m->view->cold && m->view->cache_only) { /* an iterator that failed no longer knows where it was */
+        buf_clear(&m->last);
+        buf_add_text(&m->last, rocks_iter_key(m->iter));
+    }
+    return iter_result(m, rocks_iter_step(m->iter, m->backward), buf_text(&m->last));
 }
 
 static int advance_taken(struct merge *m)
@@ -57,7 +75,7 @@ static int advance_taken(struct merge *m)
     if (m->taken & 2u)
         m->node[1] = node_after(m, 1);
     if (m->taken & MERGE_ITER)
-        return iter_result(m, rocks_iter_step(m->iter, m->backward));
+        return iter_step(m);
     return 0;
 }
 
@@ -119,6 +137,7 @@ int merge_open(struct merge *m, struct store_view *view, struct text lower, stru
     m->view = view;
     m->lower = lower;
     m->upper = upper;
+    buf_init(&m->last, KEY_BYTES_MAX);
     m->stage[0] = view->stage;
     m->stage[1] = view->stage ? view->stage->flight : NULL;
     unsigned flags = (view->cache_only ? ROCKS_CACHE_ONLY : 0) | (sweep ? ROCKS_NO_FILL : 0);
@@ -130,6 +149,7 @@ void merge_close(struct merge *m)
 {
     rocks_iter_close(m->iter);
     m->iter = NULL;
+    buf_fini(&m->last);
 }
 
 int merge_seek(struct merge *m, struct text target, bool backward)
@@ -140,7 +160,7 @@ int merge_seek(struct merge *m, struct text target, bool backward)
         m->version = m->stage[0]->version;
     for (int i = 0; i < 2; i++)
         m->node[i] = node_seek(m, i, target, false);
-    int rc = iter_result(m, rocks_iter_seek(m->iter, target, backward));
+    int rc = iter_seek(m, target);
     return rc ? rc : settle(m);
 }
 
@@ -155,7 +175,7 @@ int merge_first(struct merge *m, bool backward)
     for (int i = 0; i < 2; i++)
         m->node[i] = node_seek(m, i, m->upper, true);
     /* The upper bound itself is outside; RocksDB stops below it. */
-    int rc = iter_result(m, rocks_iter_seek(m->iter, m->upper, true));
+    int rc = iter_seek(m, m->upper);
     return rc ? rc : settle(m);
 }
 
@@ -172,14 +192,18 @@ int merge_step(struct merge *m)
 int view_get(struct store_view *view, struct text key, struct rocks_value *value)
 {
     value->pin = NULL;
+    uint64_t hash = view->stage ? hash_bytes(key) : 0;
     for (struct store_stage *stage = view->stage; stage;
          stage = stage == view->stage ? stage->flight : NULL) {
-        const struct node *node = overlay_find(stage, key);
+        const struct node *node = overlay_find_hashed(stage, key, hash);
         if (!node || node->state == NODE_ABSENT)
             continue;
         value->bytes = node->value;
         return node->state == NODE_PUT ? 0 : ERR_NOT_FOUND;
     }
-    return rocks_get(
+    int rc = rocks_get(
         view->store->rocks, view->snapshot ? view->snapshot->rocks : NULL, view->cache_only, key, value);
+    if (rc == ERR_COLD)
+        cold_note(view, key, STORE_COLD_GET);
+    return rc;
 }

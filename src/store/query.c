@@ -310,12 +310,9 @@ static void project(const struct store_cursor *cursor, struct attr *item, bool w
     item->last = kept;
 }
 
-/* The stored bytes of the item behind an index row, in the arena. */
-static int fetch(struct store_cursor *cursor, struct arena *arena, struct text key, struct text *bytes)
+/* The row key of the item behind an index row. */
+static int item_row(const struct store_cursor *cursor, struct text key, struct buf *row)
 {
-    struct store_view *view = cursor->merge.view;
-    struct rocks_value value;
-    struct buf row;
     struct cursor c = cursor_of(key);
     cursor_take(&c, table_key_len(cursor->def) + 2);
     key_skip(&c, cursor->index->decl.hash_type);
@@ -323,10 +320,36 @@ static int fetch(struct store_cursor *cursor, struct arena *arena, struct text k
         key_skip(&c, cursor->index->decl.range_type);
     if (c.failed)
         return ERR_CORRUPT;
+    buf_clear(row);
+    table_key(row, cursor->def, KEY_ITEM, cursor->table);
+    buf_add(row, c.at, cursor_left(&c));
+    return row->failed ? ERR_MEMORY : 0;
+}
+
+/* An item was cold, so those of the next entries are likely to be: noted without a look, to be warmed in one go. The cursor is used up. */
+static void note_ahead(struct store_cursor *cursor, struct buf *row)
+{
+    struct merge *m = &cursor->merge;
+    struct store_cold *cold = m->view->cold;
+    for (size_t i = cold ? cold->count : STORE_COLD_ROWS; i < STORE_COLD_ROWS; i++) {
+        if (merge_step(m) || item_row(cursor, m->key, row))
+            break;
+        cold_note(m->view, buf_text(row), STORE_COLD_GET);
+    }
+    m->broken = ERR_COLD;
+}
+
+/* The stored bytes of the item behind an index row, in the arena. */
+static int fetch(struct store_cursor *cursor, struct arena *arena, struct text key, struct text *bytes)
+{
+    struct rocks_value value;
+    struct buf row;
     buf_init(&row, KEY_BYTES_MAX);
-    table_key(&row, cursor->def, KEY_ITEM, cursor->table);
-    buf_add(&row, c.at, cursor_left(&c));
-    int rc = row.failed ? ERR_MEMORY : view_get(view, buf_text(&row), &value);
+    int rc = item_row(cursor, key, &row);
+    if (!rc)
+        rc = view_get(cursor->merge.view, buf_text(&row), &value);
+    if (rc == ERR_COLD)
+        note_ahead(cursor, &row);
     buf_fini(&row);
     if (rc)
         return rc;

@@ -8,6 +8,8 @@
  */
 #include "store/internal.h"
 
+#include "base/counter.h"
+
 int store_stage_create(struct store *store, struct store_stage **out)
 {
     struct store_stage *stage = calloc(1, sizeof(*stage));
@@ -172,7 +174,10 @@ static int remove_item(struct entry_change *c, struct text item_key, struct text
     int rc = overlay_delete(c->view->stage, item_key);
     if (!rc)
         rc = update_entries(c, item_key);
-    return rc ? rc : add_change(c, by_service, before, TEXT_NONE, NULL);
+    if (!rc)
+        rc = add_change(c, by_service, before, TEXT_NONE, NULL);
+    counter_add(COUNTER_tick_writes, !rc);
+    return rc;
 }
 
 static int write_item(
@@ -184,7 +189,10 @@ static int write_item(
     int rc = own.data ? overlay_put_own(stage, item_key, own, &node) : ERR_MEMORY;
     if (!rc)
         rc = update_entries(c, item_key);
-    return rc ? rc : add_change(c, by_service, before, own, node);
+    if (!rc)
+        rc = add_change(c, by_service, before, own, node);
+    counter_add(COUNTER_tick_writes, !rc);
+    return rc;
 }
 
 /* The stored item, copied and decoded into the arena; `bytes` empty when there is none. */

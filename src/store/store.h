@@ -25,7 +25,7 @@ struct store_snapshot;
 /* ---- opening ---- */
 struct store_config {
     const char *folder;
-    size_t cache_bytes;        /* block cache; default 8 MiB on a laptop */
+    size_t cache_bytes;        /* block cache, filled as blocks are read; default 256 MiB */
     size_t write_buffer_bytes; /* memtable; default 16 MiB */
     bool sync_flush;           /* tests: flush at close */
 };
@@ -83,6 +83,24 @@ int64_t store_table_count(const struct store_table *table); /* committed items, 
 /* Next table in name order, NULL at the end; pass NULL to begin. */
 const struct store_table *store_table_next(const struct store *store, const struct store_table *after);
 
+/* ---- cold rows: what a cache_only reader did not find in memory ---- */
+#define STORE_COLD_ROWS 64
+#define STORE_COLD_BYTES (64u << 10) /* of their keys; what does not fit is left out */
+enum store_cold_kind { STORE_COLD_GET, STORE_COLD_ON, STORE_COLD_BACK };
+struct store_cold {
+    struct buf keys;
+    size_t count;
+    struct store_cold_row {
+        uint32_t at, len; /* in keys */
+        uint32_t kind;
+    } row[STORE_COLD_ROWS];
+};
+void store_cold_init(struct store_cold *cold);
+void store_cold_fini(struct store_cold *cold);
+void store_cold_clear(struct store_cold *cold);
+/* Reads them from the disk into the block cache; of a walk that stood there `rows` rows. Any thread; it blocks. 0, ERR_CORRUPT, ERR_IO, ERR_MEMORY. */
+int store_warm(struct store *store, const struct store_cold *cold, size_t rows);
+
 /* ---- views ---- */
 struct store_view {
     struct store *store;
@@ -90,6 +108,7 @@ struct store_view {
     const struct store_snapshot *snapshot;  /* NULL for the state thread's view */
     int64_t now_s;                          /* expired items (ttl <= now_s) are invisible to every read and condition */
     bool cache_only;                        /* ERR_COLD instead of a disk read */
+    struct store_cold *cold;                /* may be NULL; what answered ERR_COLD is added. A query notes the items of the entries ahead, too, and is over */
     uint64_t items, bytes;                  /* counted by the reads, for budgets */
 };
 

@@ -4,6 +4,9 @@
  * Undoing is cheap by construction: the stage rolls back, the blocks pop what was emitted, the arena is rewound. So the same few lines serve a call
  * that failed, a call that met a cold block, and a whole tick that the journal would not take: in the last case all its calls run again, in their order, with
  * durable writes refused. Those that only read are then answered as ever, those that write answer why they cannot.
+ *
+ * A call from a source that is cold waits for a worker (warm.c). The tick's own calls, and those that run again with their tick, read the disk here: they have a place
+ * in an order that must not wait.
  */
 #include "tick/inside.h"
 
@@ -48,6 +51,8 @@ static int run_once(struct tick *tick, struct tick_call *call, bool cache_only)
 {
     struct save save = save_make(tick);
     tick->view.cache_only = cache_only;
+    if (tick->view.cold && tick->view.cold->count)
+        store_cold_clear(tick->view.cold);
     tick->view.items = tick->view.bytes = 0;
     call->runs++;
     call->sequence = tick->current->sequence;
@@ -88,28 +93,52 @@ void call_count(struct tick *tick)
     counter_add(COUNTER_tick_calls, 1);
 }
 
-static int run_warm(struct tick *tick, struct tick_call *call, bool cache_only)
+static void rewind_cold(struct tick_call *call)
 {
-    int code = run_once(tick, call, cache_only);
-    if (code != ERR_COLD)
-        return code;
     counter_add(COUNTER_tick_cold_restarts, 1);
     if (call->arena)
         arena_rewind(call->arena, call->mark);
+}
+
+/* To its end, here and now. */
+static int run_through(struct tick *tick, struct tick_call *call)
+{
+    int code = run_once(tick, call, true);
+    if (code != ERR_COLD)
+        return code;
+    rewind_cold(call);
     return run_once(tick, call, false);
 }
 
-static void take(struct tick *tick, struct tick_call *call)
+static void settle(struct tick *tick, struct tick_call *call, int code)
 {
-    finish(tick, call, run_warm(tick, call, true));
+    finish(tick, call, code);
     call_count(tick);
     batch_add_done(tick, call);
 }
 
-void call_take(struct tick *tick, struct tick_call *call)
+void call_try(struct tick *tick, struct tick_call *call)
 {
     batch_begin(tick);
-    take(tick, call);
+    struct tick_lane *lane = call->lane;
+    int code = run_once(tick, call, true);
+    if (code == ERR_COLD) {
+        rewind_cold(call);
+        if (warm_begin(tick, call))
+            return;
+        code = run_once(tick, call, false);
+    }
+    settle(tick, call, code);
+    if (lane && lane->cold)
+        lane_continue(tick, lane);
+}
+
+void call_take(struct tick *tick, struct tick_call *call)
+{
+    if (call->lane && call->lane->cold)
+        lane_park(call->lane, call);
+    else
+        call_try(tick, call);
 }
 
 int call_own(struct tick *tick, struct tick_call *call)
@@ -117,7 +146,7 @@ int call_own(struct tick *tick, struct tick_call *call)
     batch_begin(tick);
     call->arena = call->arena ? call->arena : &tick->arena;
     call->mark = arena_mark(call->arena);
-    finish(tick, call, run_warm(tick, call, false));
+    finish(tick, call, run_once(tick, call, false));
     return call->code;
 }
 
@@ -138,7 +167,7 @@ void call_refuse_all(struct tick *tick, int code)
             struct err err = {.code = ERR_MEMORY};
             commit_fatal(tick, "finished calls cannot be reported", &err);
         }
-        take(tick, call);
+        settle(tick, call, run_through(tick, call));
         call = next;
     }
 }

@@ -147,6 +147,8 @@ static void release(struct tick *tick, struct batch *batch)
         if (tick->edge[i].sink.loop)
             loop_wake(tick->edge[i].sink.loop);
     }
+    if (batch->durable && tick->config.on_durable)
+        tick->config.on_durable(tick->config.context);
     atomic_fetch_add_explicit(&tick->ticks, 1, memory_order_relaxed);
     counter_add(COUNTER_tick_ticks, 1);
     histogram_add(&tick->tick_us, (clock_mono_ns() - batch->began_ns) / 1000);

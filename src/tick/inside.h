@@ -5,11 +5,13 @@
  *   whoever commits      the flight batch from commit_hand_over until `flight_done` (the committer), else the state thread; the
  *                        journal's writer side goes with it
  *   source and sink      struct edge: its atomics, the producer's side of `calls`, the consumer's side of `blocks`
+ *   workers              the `warmed` list, under warm_lock
  *
  *   tick.c    life, the state thread's loop, admission      call.c    one call: save point, undo, lanes, cold blocks
  *   edge.c    submit, kick, drain, sleep and wake           batch.c   effects of a tick, their undo, ids
  *   commit.c  seal, append, sync, apply, release            later.c   deferred calls
  *   keep.c    what the journal keeps, when to flush         recover.c records, replay at start-up
+ *   warm.c    calls that wait for a cold block, and their lanes
  */
 #ifndef WEIR_TICK_INSIDE_H
 #define WEIR_TICK_INSIDE_H
@@ -115,6 +117,8 @@ struct keep {
     _Atomic uint64_t from;   /* tick_keep_from */
 };
 
+struct warm; /* warm.c */
+
 struct tick {
     struct tick_config config;
     struct edge *edge; /* config.sources of them */
@@ -135,6 +139,13 @@ struct tick {
     bool idle_known;       /* nothing was written since sweep_mono_ms was set */
     bool house_due;        /* a sweep has been, the journal's housekeeping not yet */
     struct keep keep;
+
+    struct warm *warm_spare;      /* into whose list the next run notes what is cold; NULL: no workers, or too many calls wait */
+    struct warm *warm_idle;
+    unsigned warms, warming;      /* made; with a worker */
+    struct tick_call *ready_first, *ready_last; /* to run again, or for the first time behind such a one */
+    pthread_mutex_t warm_lock;
+    struct warm *warmed_first, *warmed_last; /* under warm_lock */
 
     pthread_t state, committer;
     pthread_mutex_t hand_lock;
@@ -174,6 +185,8 @@ int tick_id_time(struct text id, int64_t *time_ms);
 /* ---- call.c ---- */
 /* Runs a call from a source, or parks it behind its lane. */
 void call_take(struct tick *tick, struct tick_call *call);
+/* Runs it whatever its lane: it is the lane's first. */
+void call_try(struct tick *tick, struct tick_call *call);
 /* Runs a call of the tick's own: no lane, may read from disk. Answers its code. */
 int call_own(struct tick *tick, struct tick_call *call);
 void call_count(struct tick *tick);
@@ -185,6 +198,19 @@ int edge_init(struct edge *edge, const struct tick_config *config, unsigned numb
 void edge_fini(struct tick *tick, struct edge *edge);
 bool edge_held(struct tick *tick);
 void edge_sleep(struct tick *tick, int64_t timeout_ms);
+
+/* ---- warm.c ---- */
+int warm_init(struct tick *tick);
+void warm_fini(struct tick *tick);
+/* After a run that answered ERR_COLD: gives the call to a worker and makes its lane cold. False: it must run here. */
+bool warm_begin(struct tick *tick, struct tick_call *call);
+/* Calls that workers are done with become ready. */
+void warm_collect(struct tick *tick);
+/* Takes the first ready call; there is one. */
+struct tick_call *warm_ready_take(struct tick *tick);
+void lane_park(struct tick_lane *lane, struct tick_call *call);
+/* The first call of a cold lane has ended: the next one becomes ready, or the lane is warm again. */
+void lane_continue(struct tick *tick, struct tick_lane *lane);
 
 /* ---- commit.c ---- */
 /* Seals and commits the current batch: on this thread, or by the committer. No batch is in flight. */

@@ -1,8 +1,8 @@
 /*
  * The tick's life and the state thread's loop.
  *
- * A turn of the loop: take note of a landed flight, run deferred calls that are due, run calls from the rings, sweep when it is time, commit when there
- * is something and nobody is in flight. While a tick is in flight the current one goes on admitting calls up to its bounds: that is the group commit, and it needs
+ * A turn of the loop: take note of a landed flight, run deferred calls that are due, calls whose blocks are warm now, calls from the rings, sweep when it is time,
+ * commit when there is something and nobody is in flight. While a tick is in flight the current one goes on admitting calls up to its bounds: that is the group commit, and it needs
  * no timer: a tick is as large as one fsync is long.
  *
  * Sources are served in turns of a few calls, and each pass begins with another source, so a loud one does not starve the rest.
@@ -74,6 +74,19 @@ static enum admission admit(struct tick *tick)
             commit_absorb(tick);
     }
     return ADMIT_EMPTY;
+}
+
+/* Calls that waited for a worker, before new ones: within the same bounds. */
+static void resume(struct tick *tick)
+{
+    warm_collect(tick);
+    while (tick->ready_first && !edge_held(tick) && !is_full(tick) && (tick->flight || !is_late(tick))) {
+        if (batch_reserve(tick, tick->ready_first->source) != 0)
+            return;
+        call_try(tick, warm_ready_take(tick));
+        if (tick->flight)
+            commit_absorb(tick);
+    }
 }
 
 /* ---- the tick's own work ---- */
@@ -171,6 +184,8 @@ static int64_t wait_ms(const struct tick *tick, bool closing)
 {
     if (closing)
         return 1; /* a source may be between its count and its push */
+    if (tick->ready_first)
+        return TICK_REFUSED_MS;
     int64_t wait = tick->sweep_mono_ms - clock_mono_ms();
     int64_t due = tick->config.on_deferred && tick->later_next_ms < INT64_MAX ? tick->later_next_ms - clock_wall_ms() : MINUTE_MS;
     if (due <= 0) /* it is due and did not run: refused, held, or the tick is full behind a flight */
@@ -185,6 +200,7 @@ static void state_turn(struct tick *tick, bool closing)
     commit_absorb(tick);
     if (!closing)
         own_work(tick);
+    resume(tick);
     enum admission admission = admit(tick);
     commit_absorb(tick);
     if (tick->house_due && !tick->flight) {
@@ -209,7 +225,7 @@ static void *state_main(void *argument)
     for (;;) {
         bool closing = atomic_load(&tick->closing);
         state_turn(tick, closing);
-        if (closing && !tick->flight && !tick->current->begun && all_popped(tick))
+        if (closing && !tick->flight && !tick->current->begun && !tick->warming && !tick->ready_first && all_popped(tick))
             return NULL;
     }
 }
@@ -290,6 +306,8 @@ static int create_parts(struct tick *tick, struct err *err)
         return rc;
     tick->current = &tick->batches[0];
     tick->view = (struct store_view){.store = tick->config.store, .stage = tick->current->stage};
+    if (warm_init(tick) != 0)
+        return err_set(err, ERR_MEMORY, "no memory for a tick");
     rc = find_last_time(tick, err);
     return rc != 0 ? rc : keep_load(tick, err);
 }
@@ -308,6 +326,7 @@ int tick_create(struct tick **out, const struct tick_config *config, struct err 
     fill_defaults(&tick->config);
     tick->wake_fd = -1;
     pthread_mutex_init(&tick->hand_lock, NULL);
+    pthread_mutex_init(&tick->warm_lock, NULL);
     pthread_cond_init(&tick->handed, NULL);
     arena_init(&tick->arena, OWN_ARENA_FIRST, OWN_ARENA_LIMIT);
     tick->next_sequence = journal_last(config->journal) + 1;
@@ -375,6 +394,7 @@ void tick_destroy(struct tick *tick)
         edge_fini(tick, &tick->edge[i]);
     free(tick->edge);
     keep_fini(tick);
+    warm_fini(tick);
     arena_fini(&tick->arena);
     pthread_mutex_destroy(&tick->hand_lock);
     pthread_cond_destroy(&tick->handed);

@@ -11,7 +11,8 @@
  * its effects still leave after those of the tick before it.
  *
  * A call is all or nothing: a negative answer of run() undoes its writes and effects. A call runs without touching the disk; when it meets a cold block (ERR_COLD)
- * it is undone and runs at once again, the disk allowed. run() may therefore run several times and must have no effect but staged writes and emits.
+ * it is undone, a worker reads what it lacked, and it runs again; later calls of its lane wait behind it, those of other lanes go on. run() may therefore run several
+ * times and must have no effect but staged writes and emits.
  *
  * Bounds: calls admitted per source (credit_max), calls, bytes and time per tick, blocks and bytes undelivered per sink (admission stops above), deferred calls in memory.
  */
@@ -26,7 +27,7 @@
 struct tick;
 
 /* Order keeper for the calls of one connection, which run in the order of their submission and are answered in it. Embed it; zero it; it belongs to the tick
-   while calls are under way. (Calls of one source keep their order anyway: nothing is parked as long as cold calls restart at once.) */
+   while calls are under way. Its calls come by one source. */
 struct tick_lane {
     struct tick_call *parked_first, *parked_last;
     bool cold;
@@ -35,7 +36,7 @@ struct tick_lane {
 /* Base of every call; embed it first. Owned by the submitter, lent to the tick from tick_submit until on_done. */
 struct tick_call {
     struct tick_call *next; /* private */
-    struct tick_lane *lane; /* NULL: no order with others */
+    struct tick_lane *lane; /* NULL: no order with others: a cold call is overtaken, also by calls of its own source */
     struct arena *arena;    /* its memory; rewound to its state at submission when it runs again */
     uint16_t source;        /* whose ring it came by and whose sink hears on_done */
     uint16_t runs;          /* times run so far */
@@ -58,7 +59,7 @@ struct tick_sink {
 struct tick_config {
     struct store *store;
     struct journal *journal;
-    struct worker_pool *workers;
+    struct worker_pool *workers; /* read cold blocks; NULL: cold calls read the disk on the state thread. Outlives the tick */
     unsigned sources;            /* rings in; each has the sink of the same number */
     const struct tick_sink *sinks;
     size_t credit_max;           /* calls admitted and not yet done per source; default 8192 */
@@ -79,6 +80,8 @@ struct tick_config {
     uint64_t retention_bytes;
     /* The journal failed: called on the failing thread, must not return (the process ends with EXIT_JOURNAL). */
     void (*on_fatal)(void *context, const char *text);
+    /* A record became durable and its effects are released: on the committing thread; must not block. For followers of the feed. May be NULL. */
+    void (*on_durable)(void *context);
 };
 
 /* Replays the journal's tail into the store (progress to the log), then may start. */

@@ -65,6 +65,7 @@ struct fixture {
     const struct store_table *table, *ghosts;
     atomic_int dropped;
     uint64_t replayed;
+    size_t cache_bytes; /* 0: 8 MiB */
     void *extra;
 };
 
@@ -342,7 +343,7 @@ static inline void must(int rc, const struct err *err)
 static inline void fixture_open_data(struct fixture *f, struct journal_config journal)
 {
     struct err err = {0};
-    struct store_config store = {.folder = f->tables, .cache_bytes = 8 << 20, .write_buffer_bytes = 16 << 20};
+    struct store_config store = {.folder = f->tables, .cache_bytes = f->cache_bytes ? f->cache_bytes : 8 << 20, .write_buffer_bytes = 16 << 20};
     must(store_open(&f->store, &store, &err), &err);
     journal.folder = f->records;
     journal.segment_bytes = journal.segment_bytes ? journal.segment_bytes : 1 << 20;
