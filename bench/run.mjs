@@ -74,7 +74,9 @@ async function startNchan() {
 }
 
 // ---- one measurement ----
+const storeLoop = () => JSON.parse(run('taskset', ['-c', '0', bin('bench_store'), '--seconds', String(seconds)]).stdout);
 function load(args) {
+  if (typeof args === 'function') return args();
   const result = run([...pin(1), bin('bench_load')].shift() ?? bin('bench_load'), [...pin(1), bin('bench_load')].slice(1).concat(args));
   try {
     return JSON.parse(result.stdout.trim().split('\n').pop());
@@ -86,7 +88,7 @@ const median = (values) => {
   const sorted = values.filter((v) => Number.isFinite(v)).sort((a, b) => a - b);
   return sorted.length ? sorted[Math.floor(sorted.length / 2)] : NaN;
 };
-const figure = (result) => result.per_second ?? result.bytes_per_connection ?? NaN;
+const figure = (result) => result.per_second ?? result.rss_per_connection ?? NaN;
 
 // ---- the table ----
 const url = (s, path) => `ws://127.0.0.1:${s.port}${path}`;
@@ -123,9 +125,10 @@ async function main() {
   row('connect', 'connects/s, pure $connect', [['limit', () => connectArgs(conn, '/')], ['weir', () => connectArgs(weir, '/echo')], ws && ['ws', () => connectArgs(ws, '/echo')]], 0.75);
   row('connect', 'connects/s with the registry row', [['limit', () => connectArgs(conn, '/')], ['weir', () => connectArgs(weir, '/clash-bot')]], 0.4);
   for (const connections of [1, 16, 256])
-    row('request', `logPerformance, durable, ${connections} connections (answers/s)`, [
+    row('request', `logPerformance, durable, ${connections} connections (answers/s)${connections === 256 ? '; beside it the store-only loop' : ''}`, [
+      connections === 256 && ['limit', () => storeLoop],
       ['weir', () => ['request', '--url', url(weir, '/riddle-rush?userId=bench%u'), '--message', log, '--match', '"ack"', '--connections', String(connections), '--pid', String(weir.pid), ...time]],
-    ], connections === 256 ? 30000 : undefined);
+    ], connections === 256 ? '0.45; 30,000/s' : undefined);
   row('request', 'ping through the tick (clash-bot), 16 connections (answers/s)', [
     ['weir', () => ['request', '--url', url(weir, '/clash-bot'), '--message', '{"type":"ping","n":%u}', '--connections', '16', '--pid', String(weir.pid), ...time]],
   ]);
@@ -141,6 +144,19 @@ async function main() {
       process.stderr.write(`\rround ${round + 1}/${rounds}  ${r.name}                    `);
     }
   process.stderr.write('\n');
+  const latencies = [];
+  const halfLoad = (name, goal, pattern, args) => {
+    const full = rows.find((r) => pattern.test(r.name));
+    const capacity = median((full.results.weir ?? []).map(figure));
+    if (!Number.isFinite(capacity)) return;
+    const rate = Math.floor(capacity / 2);
+    const results = Array.from({ length: rounds }, () => load([...args, '--rate', String(rate)]));
+    latencies.push(`| ${name} | ${rate.toLocaleString('en')} | ${median(results.map((r) => r.p50_us))} | ${median(results.map((r) => r.p99_us))} | ${goal} |`);
+  };
+  if (!only.length || only.includes('latency')) {
+    halfLoad('pure ping (echo 64 B, 64 connections)', '1,000', /^echo 64 B, 1 in/, echoArgs(weir, '/echo', 64, 1));
+    halfLoad('durable answer (logPerformance, 256 connections)', '5,000', /256 connections/, ['request', '--url', url(weir, '/riddle-rush?userId=bench%u'), '--message', log, '--match', '"ack"', '--connections', '256', '--pid', String(weir.pid), ...time]);
+  }
   const lines = ['| measurement | ' + ['limit', 'weir', 'ratio', 'goal', 'ws', 'nginx+nchan', 'weir p50 µs', 'weir p99 µs', 'weir CPU µs/message'].join(' | ') + ' |', '|---|' + '---|'.repeat(9)];
   const show = (n) => (Number.isFinite(n) ? (n >= 100 ? Math.round(n).toLocaleString('en') : n.toFixed(2)) : '–');
   for (const r of wanted) {
@@ -153,6 +169,7 @@ async function main() {
     lines.push(`| user memory per idle connection (bytes) | – | ${show(figure(idle))} | – | ≤ 512 | – | – | – | – | – |`);
   }
   console.log(lines.join('\n'));
+  if (latencies.length) console.log(['', '| at half load | messages/s | p50 µs | p99 µs | goal µs |', '|---|---|---|---|---|', ...latencies].join('\n'));
   if (!ws) console.log('\n`ws` is left out: run npm ci in tests/wire.');
   if (!nchan) console.log('\nnginx with nchan is left out: install nginx and libnginx-mod-nchan.');
   if (arg('out')) writeFileSync(arg('out'), JSON.stringify(rows.map(({ name, results }) => ({ name, results })), null, 1));

@@ -2,9 +2,10 @@
 # The benchmarks: builds the programs, then runs bench/run.mjs or bench/run.sh, which prints the table.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-scripts/setup.sh --test
+scripts/setup.sh --bench
 scripts/build.sh release weir bench_programs
 [ ! -x .tools/bin/node ] || export PATH="$PWD/.tools/bin:$PATH"
+[ -d tests/wire/node_modules ] || (cd tests/wire && npm ci --silent --no-audit --no-fund)
 if [ -e bench/run.mjs ]; then
     exec node bench/run.mjs "$@"
 fi

@@ -2,6 +2,7 @@
 # Installs what is missing, and says nothing when nothing is. For Debian 12 and its relatives, with apt.
 #   scripts/setup.sh          what building takes
 #   scripts/setup.sh --test   what the tests take too
+#   scripts/setup.sh --bench  the peers that the benchmarks measure beside weir
 #   scripts/setup.sh --format what `make format` takes
 # WEIR_NO_INSTALL=1 only says what is missing.
 set -euo pipefail
@@ -73,7 +74,10 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 # shellcheck disable=SC2086
 install_packages $build_packages
-if [ "${1:-}" = "--format" ]; then
+if [ "${1:-}" = "--bench" ]; then
+    setup_node
+    install_packages nginx-light libnginx-mod-nchan
+elif [ "${1:-}" = "--format" ]; then
     install_packages clang-format
 elif [ "${1:-}" = "--test" ]; then
     # shellcheck disable=SC2086

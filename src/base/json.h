@@ -30,7 +30,7 @@ enum json_flags {
     JSON_COPY = 4               /* the tree must not borrow the input (it borrows the arena alone) */
 };
 #define JSON_PADDING 64
-#define JSON_DEPTH_MAX 64         /* levels */
+#define JSON_DEPTH_MAX 96         /* levels; 32 levels of DynamoDB items take two each, and the request its own */
 
 /*
  * Parses one value. 0, ERR_SYNTAX, ERR_TOO_DEEP, ERR_DUPLICATE, ERR_MEMORY; err may be NULL and tells the offset.

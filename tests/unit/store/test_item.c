@@ -147,6 +147,17 @@ static void test_size_and_check(void **state)
     struct err err;
     assert_int_equal(item_size(wire("{\"ab\":{\"S\":\"xyz\"}}")), 5);
     assert_int_equal(item_size(wire("{\"a\":{\"N\":\"1234\"}}")), 1 + 2 + 1);
+    static const struct {
+        const char *text;
+        size_t digits; /* significant ones */
+        bool negative;
+    } number[] = {{"0", 0, false}, {"7", 1, false}, {"-7", 1, true}, {"100", 1, false}, {"101", 3, false}, {"1.5", 2, false}, {"-10.05", 4, true},
+        {"0.001", 1, false}, {"0.0102", 3, false}, {"1e125", 1, false}, {"1e-130", 1, false}, {"-12345678901234567890123456789012345678", 38, true}};
+    for (size_t i = 0; i < sizeof(number) / sizeof(number[0]); i++) {
+        char json[128];
+        snprintf(json, sizeof(json), "{\"a\":{\"N\":\"%s\"}}", number[i].text);
+        assert_int_equal(item_size(wire(json)), 1 + (number[i].digits + 1) / 2 + 1 + number[i].negative);
+    }
     assert_int_equal(item_size(wire("{\"a\":{\"NULL\":true},\"b\":{\"BOOL\":true}}")), 4);
     assert_int_equal(item_size(wire("{\"a\":{\"M\":{\"k\":{\"S\":\"vv\"}}}}")), 1 + 3 + 1 + 1 + 2);
     assert_int_equal(item_check(wire("{\"a\":{\"SS\":[]}}"), &err), ERR_INVALID);
