@@ -1,5 +1,5 @@
 #!/bin/bash
-# All tests, with their own set-up: the unit tests and fuzz corpora under CTest, then the wire tests with Node's runner and the real clients. The last line
+# All tests, with their own set-up: the unit tests and fuzz corpora under CTest, then the wire tests and the fault tests with Node's runner and the real clients. The last line
 # on standard output is "N passed, N failed". WEIR_SOAK=1 runs the long proofs whole.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -46,7 +46,7 @@ wire_tests() {
         cp tests/wire/package-lock.json tests/wire/node_modules/.installed-lock.json
     fi
     local files
-    mapfile -t files < <(find tests/wire -name node_modules -prune -o -name '*.test.mjs' -print | sort)
+    mapfile -t files < <(find tests/wire tests/faults -name node_modules -prune -o -name '*.test.mjs' -print | sort)
     [ ${#files[@]} -gt 0 ] || return 0
     node --test --test-concurrency="${WEIR_WIRE_JOBS:-1}" --test-reporter=spec --test-reporter-destination=stdout --test-reporter=tap --test-reporter-destination="$logs/wire.tap" \
         "${files[@]}" >"$logs/wire" 2>&1
@@ -67,7 +67,7 @@ wire_tests() {
 
 must scripts/setup.sh --test
 if [ "${1:-}" = "--wire-only" ]; then
-    must scripts/build.sh release weir
+    must scripts/build.sh release weir faults
 else
     must scripts/build.sh release
     unit_tests

@@ -183,6 +183,7 @@ const struct weir_app weir_app_landing_hub = {
     .description = "dashboards and chat rooms for users with a token",
     .auth = WEIR_JWT,
     .route_key = "$request.body.action",
+    .type_routes = true,
     .envelope_events = true,
     .retain_rooms = true,
     .room_rule = may_enter,

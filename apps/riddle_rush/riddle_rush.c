@@ -146,6 +146,7 @@ const struct weir_app weir_app_riddle_rush = {
     .description = "a game's performance metrics, leaderboards and player statistics",
     .auth = WEIR_CLAIMED,
     .route_key = "$request.body.action",
+    .type_routes = true,
     .registry = {.table = &rr_connections, .lifetime = 2 * WEIR_HOUR, .metadata = true},
     .tables = (struct weir_table *const[]){&rr_users, &rr_leaderboard, &rr_performance, &rr_best, &rr_stats, NULL},
     .routes = (const struct weir_route[]){

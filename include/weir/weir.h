@@ -95,6 +95,31 @@ struct weir_registry {
     bool identity;            /* userId, userRole, userName, userEmail, rooms */
 };
 
+/* A consumer of a table's changes. Batches of them come to the route "@name" as {"records":[{"eventName":"INSERT"|"MODIFY"|"REMOVE","sequence","number",
+   "time" (epoch ms),"keys":{..},"new":{..}|null,"old":{..}|null},..]}, in the order of their commits, one batch at a time. The position commits with
+   the handler's writes, so their effect on the tables happens once. A batch that fails is tried again; a record that goes on failing is kept, with its error, for
+   GET /<api>/@streams/<route>/failed, and the consumer goes on behind it. A full disk is waited for and counts as no attempt. */
+enum weir_start { WEIR_LATEST, WEIR_TRIM_HORIZON }; /* where a consumer begins that has no position yet: now, or with the oldest change that is kept */
+struct weir_stream {
+    struct weir_table *table;  /* with `changes` */
+    const char *route;         /* "@name" */
+    unsigned batch_max;        /* records, up to 1,000; 0: 100 */
+    int64_t window_ms;         /* how long a batch that is not full waits for more; 0: not at all */
+    int retries;               /* of a batch, with backoff; 0: 3; negative: none */
+    bool bisect;               /* a batch that fails is halved until the record is found that it fails on */
+    enum weir_start start;
+    const char *on_failure;    /* route "@name" for what is given up: {"records":[..],"error":CODE,"message":..}; NULL: none */
+};
+
+/* Who may follow a table over the socket ({"action":"subscribe","table":..}, docs/live-tables.md). A table that is not listed is followed by nobody. OWN and
+   ADMINS are said of a proven identity. */
+enum weir_live_rule { WEIR_LIVE_OWN, WEIR_LIVE_ADMINS, WEIR_LIVE_ANYONE };
+struct weir_live {
+    struct weir_table *table;  /* with `changes` */
+    enum weir_live_rule rule;
+    const char *owner;         /* OWN: the attribute that holds the owner's user id */
+};
+
 struct weir_app {
     const char *name;             /* "riddle_rush": mounted at /riddle-rush */
     const char *description;
@@ -103,6 +128,7 @@ struct weir_app {
     const char *route_key;        /* route selection expression; default "$request.body.action" */
     enum weir_limits limits;
     size_t message_max;           /* bytes; 0: by `limits` (1 MiB, 128 KiB) */
+    bool type_routes;             /* a message without an action is routed by its "type": {"type":"ping"} as {"action":"ping"} */
     bool envelope_events;         /* errors and ?event= pushes in {event,data,timestamp} */
     bool workflow_envelope;       /* ?event= pushes as {type,tournamentId?,data,timestamp} */
     bool retain_rooms;            /* the newest message of each room is kept, with its sequence (weir_room_last) */
@@ -112,6 +138,8 @@ struct weir_app {
     const char *const *stages;         /* ends with NULL; default "prod" */
     /* May the caller join or publish to the room from a client message? NULL: the default rule (any room). */
     bool (*room_rule)(struct weir_call *call, struct weir_text room);
+    const struct weir_stream *streams; /* ends with a table of NULL */
+    const struct weir_live *live;      /* ends with a table of NULL */
 };
 /* Each compiled-in application defines one and is listed in src/main/apps.c: extern const struct weir_app weir_app_<name>; */
 
@@ -263,7 +291,7 @@ bool weir_rank_of(struct weir_call *call, const struct weir_query *query, const 
 struct weir_cursor *weir_rank_seek(struct weir_call *call, const struct weir_query *query, uint64_t rank);
 
 /* ---- later, elsewhere ---- TICK only; durable with the call's writes */
-/* Runs route "@name" after the delay with `payload` as its body; retried with backoff when it fails. */
+/* Runs route "@name" after the delay with `payload` (NULL: null) as its body; retried with backoff when it fails. */
 void weir_later(struct weir_call *call, int64_t delay_ms, const char *route, struct weir_json *payload);
 struct weir_fetch {
     const char *method;      /* default "POST" */

@@ -1,10 +1,9 @@
 /*
- * Declarations compiled: route keys into a map, the route selection expression into parts, key material into keys, table names with their
+ * Declarations compiled: route keys into a map, the route selection expression into parts; table names with their
  * environment. Everything here is immutable once the threads run, so they read it without a lock.
  */
 #include "gateway/internal.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 /* ---- route selection expressions: $request.body.action, ${request.body.a}/${request.body.b}, text ---- */
@@ -102,7 +101,7 @@ static int route_compile(struct gw_api *api, struct gw_route *route, const struc
 static int routes_compile(struct gw_api *api, struct err *err)
 {
     const struct gw_api_config *config = api->config;
-    api->routes = calloc(config->route_count + 1, sizeof(*api->routes));
+    api->routes = calloc(config->route_count + 1 + GW_LIVE_ROUTES, sizeof(*api->routes));
     if (!api->routes)
         return err_set(err, ERR_MEMORY, "out of memory");
     api->route_count = config->route_count;
@@ -116,57 +115,15 @@ static int routes_compile(struct gw_api *api, struct err *err)
         if (key.data[0] != '$' && key.data[0] != '@' && !api->routes[i].rest_path.len)
             api->needs_json = true;
     }
+    int live = gw_live_routes(api, err);
+    if (live)
+        return live;
     api->on_connect = map_get(&api->by_key, TEXT("$connect"));
     api->on_disconnect = map_get(&api->by_key, TEXT("$disconnect"));
     api->on_default = map_get(&api->by_key, TEXT("$default"));
     if (config->auth == WEIR_JWT)
         api->needs_json = true; /* in-band renewal */
-    for (size_t i = 0; i < config->limits.actions; i++)
-        api->needs_json = true;
     return 0;
-}
-
-/* ---- keys ---- */
-
-static int read_file(const char *path, struct buf *out)
-{
-    FILE *file = fopen(path, "rb");
-    char block[4096];
-    size_t got;
-    if (!file)
-        return ERR_IO;
-    while ((got = fread(block, 1, sizeof(block), file)) > 0)
-        buf_add(out, block, got);
-    int code = ferror(file) ? ERR_IO : out->failed ? ERR_TOO_LARGE : 0;
-    fclose(file);
-    return code;
-}
-
-static int keys_compile(struct gw_api *api, struct err *err)
-{
-    const struct gw_jwt *jwt = &api->config->jwt;
-    struct text name = api->config->name;
-    if (api->config->auth != WEIR_JWT)
-        return 0;
-    if (jwt->jwks_url.len)
-        return jwks_create(NULL, gw_jwks_fetch, api, &api->jwks);
-    if (jwt->pem_file) {
-        struct buf pem;
-        buf_init(&pem, JWT_PEM_MAX);
-        int code = read_file(jwt->pem_file, &pem);
-        if (code)
-            err_set(err, code, "API %.*s: cannot read the key file %s: %s", TEXT_FMT(name), jwt->pem_file, strerror(errno));
-        else
-            code = jwt_keys_from_pem(buf_text(&pem), &api->keys, err);
-        buf_fini(&pem);
-        return code;
-    }
-    if (!jwt->secret.len)
-        return err_set(err, ERR_MISSING, "API %.*s: authorisation by token needs a secret, a key file or a JWKS URL", TEXT_FMT(name));
-    int code = jwt_keys_from_secret(jwt->secret, &api->keys, err);
-    if (!code && jwt_keys_weak(api->keys))
-        log_warn("gateway", "%.*s: the token secret is shorter than 32 bytes", TEXT_FMT(name));
-    return code;
 }
 
 static int api_compile(struct gateway *gateway, struct gw_api *api, const struct gw_api_config *config, struct err *err)
@@ -176,8 +133,6 @@ static int api_compile(struct gateway *gateway, struct gw_api *api, const struct
     api->id = config->name;
     map_init(&api->by_key);
     api->has_registry = config->registry.table != NULL;
-    const struct gw_limits *l = &config->limits;
-    api->limited = l->connection.rate > 0 || l->user.rate > 0 || l->address.rate > 0 || l->actions > 0;
     ASSERT(config->stage_count >= 1);
     struct gw_api *old = NULL;
     if (map_put(&gateway->by_name, config->name, api, (void **)&old))
@@ -187,7 +142,9 @@ static int api_compile(struct gateway *gateway, struct gw_api *api, const struct
     int code = selector_compile(api, err);
     if (!code)
         code = routes_compile(api, err);
-    return code ? code : keys_compile(api, err);
+    if (!code && config->auth == WEIR_JWT && config->jwt.jwks_url.len)
+        code = jwks_create(NULL, gw_jwks_fetch, api, &api->jwks);
+    return code;
 }
 
 int gateway_create(struct gateway **out, const struct gateway_config *config, struct err *err)
@@ -206,6 +163,10 @@ int gateway_create(struct gateway **out, const struct gateway_config *config, st
         gateway->api_count = i + 1;
         code = api_compile(gateway, &gateway->apis[i], &config->apis[i], err);
     }
+    if (!code)
+        code = gw_live_create(gateway, err);
+    if (!code)
+        code = gw_policy_init(gateway, err);
     if (code) {
         gateway_destroy(gateway);
         return code;
@@ -219,11 +180,11 @@ void gateway_destroy(struct gateway *gateway)
     if (!gateway)
         return;
     gw_io_release_all(gateway);
+    gw_policy_fini(gateway);
     for (size_t i = 0; i < gateway->api_count; i++) {
         struct gw_api *api = &gateway->apis[i];
         free(api->routes);
         map_fini(&api->by_key);
-        jwt_keys_unref(api->keys);
         if (api->jwks)
             jwks_destroy(api->jwks);
     }

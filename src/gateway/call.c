@@ -177,6 +177,8 @@ void gw_call_error_members(struct weir_call *call, struct weir_json *json)
         weir_member(json, "field", weir_text_of(call->err_field));
     weir_member(json, "message", weir_text_of(call->err_text));
     weir_member_request(json);
+    if (call->retry_after_ms)
+        weir_member_integer(json, "retryAfter", call->retry_after_ms);
     if (call->token_exp_s) {
         weir_member_integer(json, "exp", call->token_exp_s);
         weir_member_integer(json, "now", call->token_now_s);

@@ -354,8 +354,8 @@ static bool is_deferred_route(struct weir_call *call, const char *route)
 
 void weir_later(struct weir_call *call, int64_t delay_ms, const char *route, struct weir_json *payload)
 {
-    struct text body;
-    if (!gw_call_in_tick(call, "weir_later") || !is_deferred_route(call, route) || !gw_call_json_text(call, payload, &body))
+    struct text body = TEXT("null");
+    if (!gw_call_in_tick(call, "weir_later") || !is_deferred_route(call, route) || (payload && !gw_call_json_text(call, payload, &body)))
         return;
     struct text name = arena_format(&call->arena, "%.*s%c%s", TEXT_FMT(call->api->config->name), GW_DEFERRED_SEPARATOR, route);
     int code = name.data ? tick_later(call->tick, delay_ms, name, body, LATER_ATTEMPTS, LATER_BACKOFF_MS, NULL) : ERR_MEMORY;

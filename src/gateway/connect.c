@@ -33,32 +33,8 @@ static void refuse(struct net_conn *net, int status, const char *error, const ch
         json_i64(&w, now_s);
     }
     json_end_object(&w);
-    counter_add(COUNTER_ws_refused, 1);
     net_http_respond(net, status, TEXT("Content-Type: application/json\r\n"), buf_text(&body), 0);
     buf_fini(&body);
-}
-
-/* ---- origin ---- */
-
-static bool is_loopback_origin(struct text origin)
-{
-    static const char *const hosts[] = {"http://localhost", "https://localhost", "http://127.0.0.1", "https://127.0.0.1", "http://[::1]", "https://[::1]"};
-    for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
-        size_t len = strlen(hosts[i]);
-        if (text_starts(origin, text_of(hosts[i])) && (origin.len == len || origin.data[len] == ':'))
-            return true;
-    }
-    return false;
-}
-
-static bool origin_allowed(const struct gw_api_config *config, struct text origin)
-{
-    if (!origin.data)
-        return true; /* no browser */
-    for (size_t i = 0; i < config->origin_count; i++)
-        if (text_is(config->origins[i], "*") || text_equal_nocase(config->origins[i], origin))
-            return true;
-    return config->origin_count == 0 && is_loopback_origin(origin);
 }
 
 /* ---- identity ---- */
@@ -167,8 +143,13 @@ static void identify(struct gw_io *io, struct gw_api *api, const struct http_req
     if (api->config->auth == WEIR_IAM) {
         const void *key = NULL;
         h->status = gw_check_signature(io, request, TEXT(""), "execute-api", &h->error, &key, &h->err);
-        if (!h->status && (h->identity = gw_identity_create(((const struct gw_key *)key)->id, TEXT_NONE, TEXT_NONE, TEXT("user"), NULL, 0)))
+        if (!h->status && !(h->identity = gw_identity_create(((const struct gw_key *)key)->id, TEXT_NONE, TEXT_NONE, TEXT("user"), NULL, 0))) {
+            h->status = 503;
+            h->error = "MEMORY";
+            err_set(&h->err, ERR_MEMORY, "out of memory");
+        } else if (!h->status) {
             h->identity->proven = true;
+        }
     }
 }
 
@@ -294,8 +275,11 @@ static void accept_now(struct gw_io *io, struct gw_conn *conn, struct text subpr
     conn->state = GW_OPEN;
     struct gw_identity *identity = conn->identity;
     conn->identity = NULL;
-    if (gw_conn_enlist(io, conn) || gw_conn_set_identity(io, conn, identity))
+    int code = gw_conn_enlist(io, conn);
+    if (gw_conn_set_identity(io, conn, identity) || code)
         net_ws_close(conn->net, NET_END_SERVER, WS_CLOSE_TRY_LATER, TEXT("out of memory"));
+    else if (identity && conn->api->config->auth == WEIR_JWT && gw_identity_revoked(io, conn->api, identity)) /* while $connect ran */
+        net_ws_close(conn->net, NET_END_SERVER, WS_CLOSE_UNAUTHENTICATED, TEXT("REVOKED"));
 }
 
 /* Runs $connect by its class. The row, when there is one, needs the tick. */
@@ -324,13 +308,14 @@ void gw_on_upgrade(struct gw_io *io, struct net_conn *net, struct gw_api *api, u
 {
     char address[46];
     struct handshake h = {0};
-    if (!origin_allowed(api->config, http_header_get(request, "origin"))) {
+    if (!gw_origin_allowed(io, api, http_header_get(request, "origin"))) {
         counter_add(COUNTER_gw_origin_refused, 1);
         refuse(net, 403, "ORIGIN_REFUSED", "This page's origin is not in the API's allow-list.", 0, 0);
         return;
     }
-    if (gw_limit_address(io, api, net_conn_address(net, address), true) >= GW_REFUSE) {
-        refuse(net, 429, "RATE_LIMITED", "Too many connects from this address.", 0, 0);
+    int64_t retry_ms = 0;
+    if (gw_limit_address(io, api, net_conn_address(net, address), true, &retry_ms) != GW_ALLOW) {
+        gw_http_limited(net, "Too many connects from this address.", retry_ms);
         return;
     }
     identify(io, api, request, &h);
@@ -391,14 +376,24 @@ static void disconnect_call(struct gw_io *io, struct gw_conn *conn, const struct
     gw_submit(io, call);
 }
 
+/* $connect said yes, and the peer was gone by then: what it wrote is taken back by $disconnect, and the row goes. */
+static void undo_connect(struct gw_io *io, struct gw_conn *conn, const struct weir_call *call)
+{
+    conn->registered = conn->api->has_registry;
+    if (conn->registered || (conn->api->on_connect && conn->api->on_disconnect))
+        disconnect_call(io, conn, &call->conn_id, WS_CLOSE_ABNORMAL, TEXT(""), conn->api->on_connect != NULL);
+    conn->registered = false;
+    gw_conn_continue(io, conn);
+}
+
 void gw_connect_done(struct gw_io *io, struct weir_call *call)
 {
     struct gw_conn *conn = call->conn;
     bool accepted = !call->failed && (call->status == 0 || call->status / 100 == 2);
     if (!conn->net) {
         /* The peer left during the handshake: the row that was just written goes again. */
-        if (accepted && conn->api->has_registry)
-            disconnect_call(io, conn, &call->conn_id, WS_CLOSE_ABNORMAL, TEXT(""), false);
+        if (accepted)
+            undo_connect(io, conn, call);
         gw_call_give(call);
         gw_conn_release(conn);
         return;
@@ -407,6 +402,8 @@ void gw_connect_done(struct gw_io *io, struct weir_call *call)
         conn->registered = conn->api->has_registry;
         conn->renew_at_ms = clock_wall_ms() + conn->api->config->registry.lifetime / 2;
         accept_now(io, conn, call->subprotocol.data ? call->subprotocol : call->subprotocol_offered);
+        if (conn->state != GW_OPEN) /* the peer left in this very turn: on_gone follows, and has nothing left to undo */
+            undo_connect(io, conn, call);
     } else {
         int status = call->status >= 300 ? call->status : call->failed == ERR_UNAUTHENTICATED ? 401 : call->failed == ERR_FORBIDDEN ? 403 : call->failed == ERR_DISK_FULL ? 503 : 500;
         refuse(conn->net, status, call->client_error ? call->err_code : err_name(call->failed), call->client_error ? call->err_text : "the handshake was refused", 0, 0);
@@ -420,6 +417,7 @@ void gw_on_close(struct gw_io *io, struct gw_conn *conn, enum net_end how, int c
     struct net_id id = *net_conn_id(conn->net);
     conn->state = GW_CLOSING;
     gw_room_leave_all(io, conn);
+    gw_live_leave_all(io, conn);
     gw_conn_delist(io, conn);
     gw_expiry_destroy(conn);
     gw_conn_drop_held(conn);
@@ -449,8 +447,8 @@ void gw_auth_in_band(struct gw_io *io, struct gw_conn *conn, struct weir_call *c
         gw_call_fail(call, code, err_name(code), "token", "%s", err.text);
         gw_call_error_reply(call);
     } else {
-        if (gw_conn_set_identity(io, conn, identity))
-            log_error("gateway", "no memory for an identity");
+        if (gw_conn_set_identity(io, conn, identity)) /* an identity whose end nobody watches must not stand */
+            net_ws_close(conn->net, NET_END_SERVER, WS_CLOSE_TRY_LATER, TEXT("out of memory"));
         weir_ack(call);
     }
     gw_call_answer(io, conn, call);

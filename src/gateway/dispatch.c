@@ -43,19 +43,26 @@ static struct text route_key_of(struct gw_api *api, const struct json *root, str
     return copy;
 }
 
+/* $connect, $disconnect and @names are not for clients to choose. */
+static const struct gw_route *route_named(struct gw_api *api, struct text key)
+{
+    return key.len && key.data[0] != '$' && key.data[0] != '@' ? map_get(&api->by_key, key) : NULL;
+}
+
 const struct gw_route *gw_route_select(struct gw_api *api, const struct json *root, struct arena *arena, struct text *key)
 {
+    const struct gw_route *route = NULL;
     *key = TEXT("");
     if (root) {
         *key = route_key_of(api, root, arena);
-        /* $connect, $disconnect and @names are not for clients to choose. */
-        if (key->len && key->data[0] != '$' && key->data[0] != '@') {
-            const struct gw_route *route = map_get(&api->by_key, *key);
-            if (route)
-                return route;
+        route = route_named(api, *key);
+        if (!route && !key->len && api->config->type_routes) {
+            const struct json *type = json_get_str(root, "type");
+            *key = json_is(type, JSON_STRING) ? type->text : *key;
+            route = route_named(api, *key);
         }
     }
-    return api->on_default;
+    return route ? route : api->on_default;
 }
 
 /* ---- errors as API Gateway sends them ---- */
@@ -145,6 +152,8 @@ int gw_tick_run(struct tick *tick, struct tick_call *base)
     int code = 0;
     if (call->kind == GW_CALL_RENEW)
         code = gw_registry_renew(call);
+    if (call->kind == GW_CALL_STREAM)
+        code = gw_stream_run(call);
     if (call->kind == GW_CALL_RETAIN)
         code = gw_room_retain(call, call->ask->name, call->body);
     if (call->kind == GW_CALL_REVOKE)
@@ -153,13 +162,8 @@ int gw_tick_run(struct tick *tick, struct tick_call *base)
         code = gw_call_handle(call);
     if (call->kind == GW_CALL_CONNECT && !code && (call->status == 0 || call->status / 100 == 2) && call->api->has_registry)
         code = gw_registry_put(call);
-    if (call->kind == GW_CALL_DISCONNECT && call->api->has_registry) {
-        /* The row goes even when the application's $disconnect failed: that failure is logged, the socket is gone all the same. */
-        if (code && code != ERR_COLD)
-            log_warn("gateway", "%.*s: $disconnect failed: %s", TEXT_FMT(call->api->config->name), call->err_text);
-        if (code != ERR_COLD)
-            code = gw_registry_delete(call);
-    }
+    if (call->kind == GW_CALL_DISCONNECT && !code && call->api->has_registry)
+        code = gw_registry_delete(call); /* when $disconnect failed, all of it is undone; the row then goes with a call of its own (gw_on_done) */
     call->tick = NULL;
     call->view = NULL;
     if (code && !call->failed)
@@ -254,8 +258,50 @@ void gw_submit(struct gw_io *io, struct weir_call *call)
         io->waiting_first = call;
     io->waiting_last = call;
     io->credit_lacking = true;
+    counter_add(COUNTER_gw_credit_waits, 1);
 }
 
+static void conn_resume(struct gw_conn *conn)
+{
+    if (!conn->paused || !conn->net)
+        return;
+    conn->paused = false;
+    net_conn_resume(conn->net);
+}
+
+/* Remembers a socket that is not read because credit lacks, also when nothing of its own is under way any more by the time credit is back. */
+static bool starve(struct gw_io *io, struct gw_conn *conn)
+{
+    if (conn->starved)
+        return true;
+    if (io->starved_count == io->starved_cap) {
+        uint32_t cap = io->starved_cap ? io->starved_cap * 2 : 64; /* at most one entry per open connection */
+        struct net_id *grown = realloc(io->starved, cap * sizeof(*grown));
+        if (!grown)
+            return false;
+        io->starved = grown;
+        io->starved_cap = cap;
+    }
+    io->starved[io->starved_count++] = *net_conn_id(conn->net);
+    conn->starved = true;
+    return true;
+}
+
+static void feed_starved(struct gw_io *io)
+{
+    for (uint32_t i = 0; i < io->starved_count; i++) {
+        struct net_conn *net = net_io_find(io->net, &io->starved[i]);
+        struct gw_conn *conn = net ? net_conn_user(net) : NULL;
+        if (!conn)
+            continue;
+        conn->starved = false;
+        if (conn->outstanding <= GW_OUTSTANDING_MAX / 2 && !conn->held_first)
+            conn_resume(conn); /* read later in this turn, not inside this walk */
+    }
+    io->starved_count = 0;
+}
+
+/* Credit counts as back when a quarter of it is free: else the sockets would be stopped and started for each call. */
 static void submit_waiting(struct gw_io *io)
 {
     while (io->waiting_first) {
@@ -267,20 +313,38 @@ static void submit_waiting(struct gw_io *io)
         if (!next)
             io->waiting_last = NULL;
     }
-    io->credit_lacking = false;
-}
-
-static void conn_pause(struct gw_conn *conn)
-{
-    conn->paused = true;
-}
-
-static void conn_resume(struct gw_conn *conn)
-{
-    if (!conn->paused || !conn->net)
+    if (tick_credit(io->gateway->tick, io->index) < io->credit_max / 4)
         return;
-    conn->paused = false;
-    net_conn_resume(conn->net);
+    io->credit_lacking = false;
+    feed_starved(io);
+}
+
+/* The tick has ended: what still waits for it is given back. After the threads. */
+void gw_waiting_abandon(struct gw_io *io)
+{
+    while (io->waiting_first) {
+        struct weir_call *call = io->waiting_first;
+        io->waiting_first = call->next;
+        gw_call_abandon(call);
+    }
+    io->waiting_last = NULL;
+    free(io->starved);
+    io->starved = NULL;
+    io->starved_count = io->starved_cap = 0;
+}
+
+void gw_call_abandon(struct weir_call *call)
+{
+    struct gw_conn *conn = call->conn;
+    if (call->ask)
+        gw_ask_destroy(call->ask, call->gateway->io_count);
+    gw_call_give(call);
+    if (!conn)
+        return;
+    conn->outstanding--;
+    if (!conn->net)
+        gw_conn_drop_held(conn);
+    gw_conn_release(conn);
 }
 
 static void hold(struct gw_conn *conn, struct weir_call *call)
@@ -345,7 +409,7 @@ void gw_conn_continue(struct gw_io *io, struct gw_conn *conn)
         if (!conn->held_first)
             conn->held_last = NULL;
     }
-    if (conn->outstanding <= GW_OUTSTANDING_MAX / 2 && !io->credit_lacking)
+    if (conn->outstanding <= GW_OUTSTANDING_MAX / 2 && !conn->starved)
         conn_resume(conn);
 }
 
@@ -372,13 +436,33 @@ void gw_call_answer(struct gw_io *io, struct gw_conn *conn, struct weir_call *ca
         hold(conn, call);
 }
 
+/* $disconnect failed, or the disk is full: its writes are undone and the failure is logged. The socket is gone all the same, and so must be its row. */
+static bool disconnect_again(struct gw_io *io, struct weir_call *call)
+{
+    if (call->kind != GW_CALL_DISCONNECT || call->base.code >= 0)
+        return false;
+    log_warn("gateway", "%.*s: $disconnect failed: %s", TEXT_FMT(call->api->config->name), call->client_error ? call->err_text : err_text(call->base.code));
+    if (!call->route || !call->api->has_registry)
+        return false;
+    call->route = NULL;
+    call->conn->outstanding--;
+    gw_submit(io, call);
+    return true;
+}
+
 void gw_on_done(void *context, struct tick_call *base)
 {
     struct gw_io *io = context;
     struct weir_call *call = (struct weir_call *)base;
     struct gw_conn *conn = call->conn;
-    if (io->waiting_first)
+    if (io->gateway->ended) {
+        gw_call_abandon(call);
+        return;
+    }
+    if (io->credit_lacking)
         submit_waiting(io);
+    if (disconnect_again(io, call))
+        return;
     switch (call->kind) {
     case GW_CALL_CONNECT:
         conn->outstanding--;
@@ -389,6 +473,9 @@ void gw_on_done(void *context, struct tick_call *base)
         return;
     case GW_CALL_WORK:
         gw_work_done(io, call);
+        return;
+    case GW_CALL_STREAM:
+        gw_stream_done(io, call); /* gives the call back */
         return;
     case GW_CALL_RETAIN:
     case GW_CALL_REVOKE:
@@ -451,19 +538,16 @@ static void refuse(struct gw_io *io, struct gw_conn *conn, struct weir_call *cal
 
 static bool limited(struct gw_io *io, struct gw_conn *conn, struct weir_call *call, struct text action)
 {
-    switch (gw_limit_message(io, conn, action)) {
-    case GW_ALLOW:
-    case GW_WARN:
+    enum gw_verdict verdict = gw_limit_message(io, conn, action, &call->retry_after_ms);
+    if (verdict == GW_ALLOW)
         return false;
-    case GW_REFUSE:
+    if (verdict == GW_REFUSE) {
         refuse(io, conn, call, ERR_RATE_LIMITED);
         return true;
-    case GW_BAN:
-        gw_call_give(call);
-        net_ws_close(conn->net, NET_END_SERVER, WS_CLOSE_POLICY, TEXT("banned for repeated abuse"));
-        return true;
     }
-    return false;
+    gw_call_give(call);
+    net_ws_close(conn->net, NET_END_SERVER, WS_CLOSE_POLICY, verdict == GW_BAN ? TEXT("banned for repeated abuse") : TEXT("too many refused messages"));
+    return true;
 }
 
 static void call_about(struct weir_call *call, struct gw_conn *conn)
@@ -479,13 +563,13 @@ static void call_about(struct weir_call *call, struct gw_conn *conn)
         call->identity = gw_identity_ref(conn->identity);
 }
 
-enum ws_verdict gw_on_message(struct gw_io *io, struct gw_conn *conn, bool binary, char *data, size_t len)
+static void message(struct gw_io *io, struct gw_conn *conn, bool binary, char *data, size_t len)
 {
     struct gw_api *api = conn->api;
     struct weir_call *call = gw_call_take(io, api);
     if (!call) {
         net_ws_close(conn->net, NET_END_SERVER, WS_CLOSE_TRY_LATER, TEXT("out of memory"));
-        return WS_GO_ON;
+        return;
     }
     call_about(call, conn);
     call->binary = binary;
@@ -496,30 +580,31 @@ enum ws_verdict gw_on_message(struct gw_io *io, struct gw_conn *conn, bool binar
         if (!copy) {
             gw_call_give(call);
             net_ws_close(conn->net, NET_END_SERVER, WS_CLOSE_TRY_LATER, TEXT("out of memory"));
-            return WS_GO_ON;
+            return;
         }
         memcpy(copy, data, len);
         memset(copy + len, 0, JSON_PADDING);
         call->body.data = copy;
     }
-    if (api->needs_json && !binary && looks_like_object(data, len)) {
+    const struct gw_policy_api *policy = gw_policy_of(io, api);
+    if ((api->needs_json || policy->limits.actions) && !binary && looks_like_object(data, len)) {
         if (json_parse(&call->arena, call->body, flags, &call->root, NULL))
             call->root = NULL;
         call->parsed = true;
     }
     struct text key;
     call->route = gw_route_select(api, call->root, &call->arena, &key);
-    if (api->limited && limited(io, conn, call, key))
-        return WS_GO_ON;
+    if (policy->limited && limited(io, conn, call, key))
+        return;
     if (api->config->auth == WEIR_JWT) {
         struct text token = in_band_token(api, call->root);
         if (token.data && !(call->route && text_is(call->route->key, "auth"))) {
             gw_auth_in_band(io, conn, call, token);
-            return WS_GO_ON;
+            return;
         }
         if (!conn->identity) {
             refuse(io, conn, call, ERR_UNAUTHENTICATED);
-            return WS_GO_ON;
+            return;
         }
     }
     if (!call->route) {
@@ -527,13 +612,18 @@ enum ws_verdict gw_on_message(struct gw_io *io, struct gw_conn *conn, bool binar
         counter_add(COUNTER_gw_errors, 1);
         gw_call_reply(call, aws_error(call, "Forbidden"), false);
         gw_call_answer(io, conn, call);
-        return WS_GO_ON;
+        return;
     }
     if (conn->held_first || !start(io, conn, call))
         hold(conn, call);
-    if (conn->outstanding >= GW_OUTSTANDING_MAX || conn->held >= GW_OUTSTANDING_MAX || io->credit_lacking) {
-        conn_pause(conn);
-        return WS_PAUSE;
-    }
-    return WS_GO_ON;
+}
+
+enum ws_verdict gw_on_message(struct gw_io *io, struct gw_conn *conn, bool binary, char *data, size_t len)
+{
+    message(io, conn, binary, data, len);
+    bool starving = io->credit_lacking && conn->outstanding && starve(io, conn);
+    if (!starving && conn->outstanding < GW_OUTSTANDING_MAX && conn->held < GW_OUTSTANDING_MAX)
+        return WS_GO_ON;
+    conn->paused = true;
+    return WS_PAUSE;
 }

@@ -42,7 +42,7 @@ static struct gw_conn *effect_conn(struct gw_io *io, const struct gw_effect *eff
         return NULL;
     struct net_conn *net = net_io_find(io->net, &effect->target);
     struct gw_conn *conn = net && net_conn_is_ws(net) ? net_conn_user(net) : NULL;
-    return conn && conn->state == GW_OPEN ? conn : NULL;
+    return conn && conn->state == GW_OPEN && conn->api == effect->api ? conn : NULL; /* APIs are isolated from each other */
 }
 
 static void post(struct gw_io *io, struct gw_effect *effect)
@@ -149,8 +149,11 @@ void gw_effect_apply(struct gw_io *io, struct gw_effect *effect)
         gw_broadcast_send(io, effect->api, effect->frame, effect->key, NULL);
         break;
     case GW_EFFECT_JOIN:
-        if ((conn = effect_conn(io, effect)))
-            gw_room_join(io, conn, effect->text);
+        if ((conn = effect_conn(io, effect)) && gw_room_join(io, conn, effect->text)) {
+            /* The handler has answered by now. A client that believes itself in a room and is not would wait for ever, so it is told the hard way. */
+            log_warn("gateway", "%.*s: a connection is in %d rooms already, or memory is short: it is closed", TEXT_FMT(effect->api->config->name), GW_ROOMS_PER_CONNECTION);
+            net_ws_close(conn->net, NET_END_SERVER, WS_CLOSE_POLICY, TEXT("too many rooms"));
+        }
         break;
     case GW_EFFECT_LEAVE:
         if ((conn = effect_conn(io, effect)))
@@ -164,7 +167,7 @@ void gw_effect_apply(struct gw_io *io, struct gw_effect *effect)
         revoke(io, effect);
         break;
     case GW_EFFECT_ASK:
-        gw_ask_apply(io, effect->ask);
+        gw_ask_apply(io, effect);
         break;
     case GW_EFFECT_ANSWER:
         if (effect->call)
@@ -177,6 +180,9 @@ void gw_effect_apply(struct gw_io *io, struct gw_effect *effect)
         break;
     case GW_EFFECT_FETCH:
         gw_fetch_begin(io->gateway, effect->text);
+        break;
+    case GW_EFFECT_LIVE:
+        gw_live_apply(io, effect);
         break;
     case GW_EFFECT_LOG:
         log_info("app", "%.*s", TEXT_FMT(effect->text));

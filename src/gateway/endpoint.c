@@ -278,7 +278,7 @@ struct endpoint {
     unsigned origin;       /* io thread */
     unsigned attempts;     /* left */
     struct buf event;
-    struct gw_answer *answer;
+    struct gw_effect *answer; /* made before the request leaves: an answer must not fail for want of memory */
 };
 
 static int endpoint_start(struct endpoint *endpoint);
@@ -307,9 +307,10 @@ static void on_fetched(void *context, const struct fetch_response *response)
     struct weir_call *call = endpoint->call;
     struct gateway *gateway = endpoint->gateway;
     unsigned origin = endpoint->origin;
+    struct gw_effect *effect = endpoint->answer;
     buf_fini(&endpoint->event);
     free(endpoint);
-    gw_answer_send(gateway, origin, call, answer);
+    gw_answer_send(gateway, origin, call, answer, effect);
 }
 
 static int endpoint_start(struct endpoint *endpoint)
@@ -335,6 +336,11 @@ int gw_endpoint_send(struct gw_io *io, struct weir_call *call)
     struct endpoint *endpoint = calloc(1, sizeof(*endpoint));
     if (!endpoint)
         return ERR_MEMORY;
+    endpoint->answer = gw_effect_create(GW_EFFECT_ANSWER, NULL, TEXT_NONE, NULL);
+    if (!endpoint->answer) {
+        free(endpoint);
+        return ERR_MEMORY;
+    }
     buf_init(&endpoint->event, GW_CALL_ARENA_LIMIT);
     endpoint->call = call;
     endpoint->gateway = io->gateway;
@@ -343,6 +349,7 @@ int gw_endpoint_send(struct gw_io *io, struct weir_call *call)
     gw_event_json(call, &endpoint->event);
     int code = endpoint->event.failed ? ERR_TOO_LARGE : endpoint_start(endpoint);
     if (code) {
+        gw_effect_unref(endpoint->answer);
         buf_fini(&endpoint->event);
         free(endpoint);
     }
@@ -363,7 +370,7 @@ static void unwrap(struct weir_call *call, struct gw_answer *answer, int *status
     const struct json *given = json_get_str(root, "statusCode");
     if (!given || json_to_i64(given, &code) || code < 100 || code > 599)
         return;
-    *status = answer->status / 100 == 2 ? (int)code : answer->status;
+    *status = answer->status / 100 != 2 ? answer->status : code >= 200 ? (int)code : 502; /* 1xx is not an answer */
     const struct json *inner = json_get_str(root, "body"), *headers = json_get_str(root, "headers");
     *body = !inner ? TEXT("") : inner->type == JSON_STRING ? inner->text : inner->raw;
     const struct json *named = json_get_str(headers, "Sec-WebSocket-Protocol");

@@ -71,6 +71,8 @@ struct gw_api_config {
     size_t table_count;
     struct weir_registry registry;
     bool envelope_events, workflow_envelope, retain_rooms;
+    int64_t stream_window_ms;         /* of the application's consumers; negative: as it declares */
+    bool type_routes;                 /* a message whose route key is empty is routed by its "type" */
 };
 
 struct gw_key { /* an access key for SigV4 */
@@ -108,8 +110,10 @@ void gateway_net_events(struct gateway *gateway, struct net_events *events);
 int gateway_sinks(struct gateway *gateway, struct net_server *server, struct tick_sink **sinks, unsigned *count, struct err *err);
 void gateway_tick_hooks(struct gateway *gateway, struct tick_config *config);
 int gateway_start(struct gateway *gateway, struct net_server *server, struct tick *tick, struct err *err);
-/* SIGHUP: takes new keys, origins and limits of the same APIs. */
+/* SIGHUP: takes access keys, token keys, origins and rates (limits) of the same APIs over, also for open sockets. Main thread; `config` may go afterwards.
+   ERR_*: nothing has changed. */
 int gateway_reload(struct gateway *gateway, const struct gateway_config *config, struct err *err);
+/* After the tick and the io threads have ended (tick_stop, net_server_stop), before they are destroyed: gives back what their rings still hold. */
 void gateway_stop(struct gateway *gateway);
 void gateway_destroy(struct gateway *gateway);
 

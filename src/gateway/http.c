@@ -18,6 +18,14 @@ void gw_http_json(struct net_conn *conn, int status, struct text body)
     net_http_respond(conn, status, TEXT("Content-Type: application/json\r\n"), body, 0);
 }
 
+void gw_http_limited(struct net_conn *conn, const char *message, int64_t retry_ms)
+{
+    char headers[96], body[256];
+    snprintf(headers, sizeof(headers), "Content-Type: application/json\r\nRetry-After: %lld\r\n", (long long)((retry_ms + 999) / 1000));
+    snprintf(body, sizeof(body), "{\"message\":\"%s\",\"error\":\"RATE_LIMITED\",\"retryAfter\":%lld}", message, (long long)retry_ms);
+    net_http_respond(conn, 429, text_of(headers), text_of(body), 0);
+}
+
 void gw_http_error(struct net_conn *conn, int status, const char *error, const char *format, ...)
 {
     char message[512];
@@ -131,6 +139,10 @@ static void driven_clock(struct gw_io *io, struct net_conn *conn, const struct h
 {
     struct text given = http_query_get(request->query, "advance_ms");
     uint64_t ms = 0;
+    if (http_header_get(request, "origin").data) {
+        gw_http_error(conn, 403, "ORIGIN_REFUSED", "A web page does not move the clock.");
+        return;
+    }
     if (!text_is(request->method, "POST") || text_to_u64(given, (uint64_t)(4000 * DAY_MS), &ms)) {
         gw_http_error(conn, 400, "INVALID", "POST /@clock?advance_ms=<milliseconds>");
         return;
@@ -339,7 +351,7 @@ void gw_on_request(struct gw_io *io, struct net_conn *conn, const struct http_re
         healthz(io, conn);
         return;
     }
-    if (io->gateway->config.admin_open && request->host.len && !host_is_local(request->host)) {
+    if (io->policy->admin_open && request->host.len && !host_is_local(request->host)) {
         gw_http_error(conn, 403, "HOST_REFUSED", "With development keys only localhost is answered; set keys to use another name.");
         return;
     }
@@ -361,11 +373,17 @@ void gw_on_request(struct gw_io *io, struct net_conn *conn, const struct http_re
         gw_http_error(conn, 403, "FORBIDDEN", "No API is mounted at %.*s.", TEXT_FMT(request->path));
         return;
     }
-    if (gw_limit_address(io, api, net_conn_address(conn, address), false) >= GW_REFUSE) {
-        gw_http_error(conn, 429, "RATE_LIMITED", "Too many requests from this address.");
+    int64_t retry_ms = 0;
+    if (gw_limit_address(io, api, net_conn_address(conn, address), false, &retry_ms) != GW_ALLOW) {
+        gw_http_limited(conn, "Too many requests from this address.", retry_ms);
         return;
     }
     if (gw_manage(io, conn, api, rest_path, request, body))
         return;
+    if (!gw_origin_allowed(io, api, http_header_get(request, "origin"))) { /* no other page's script drives these routes through a user's browser */
+        counter_add(COUNTER_gw_origin_refused, 1);
+        gw_http_error(conn, 403, "ORIGIN_REFUSED", "This page's origin is not in the API's allow-list.");
+        return;
+    }
     rest(io, conn, api, stage, rest_path, request, body);
 }

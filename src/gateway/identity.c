@@ -65,7 +65,12 @@ static bool is_revoked(struct gw_io *io, struct gw_api *api, struct text user, i
     return revoked && issued_ms < revoked->until_ms;
 }
 
-static int verify(struct gw_api *api, struct text token, int64_t now_ms, struct arena *arena, struct jwt_result *result)
+bool gw_identity_revoked(struct gw_io *io, struct gw_api *api, const struct gw_identity *identity)
+{
+    return is_revoked(io, api, identity->user_id, identity->issued_ms);
+}
+
+static int verify(struct gw_api *api, const struct gw_io *io, struct text token, int64_t now_ms, struct arena *arena, struct jwt_result *result)
 {
     const struct gw_jwt *config = &api->config->jwt;
     struct jwt_policy policy = {
@@ -76,7 +81,7 @@ static int verify(struct gw_api *api, struct text token, int64_t now_ms, struct 
     };
     if (api->jwks)
         return jwks_verify(api->jwks, token, &policy, now_ms, arena, result);
-    return jwt_verify(api->keys, token, &policy, now_ms, arena, result);
+    return jwt_verify(gw_policy_of(io, api)->keys, token, &policy, now_ms, arena, result);
 }
 
 int gw_identity_from_token(struct gw_api *api, struct gw_io *io, struct text token, struct gw_identity **out, int64_t *exp_s, int64_t *now_s, struct err *err)
@@ -86,7 +91,7 @@ int gw_identity_from_token(struct gw_api *api, struct gw_io *io, struct text tok
     struct jwt_result result = {0};
     struct jwt_identity claims = {0};
     const char *reason = NULL;
-    int code = verify(api, token, clock_wall_ms(), &arena, &result);
+    int code = verify(api, io, token, clock_wall_ms(), &arena, &result);
     *exp_s = result.exp;
     *now_s = result.now;
     if (code == ERR_MISSING_TOKEN)

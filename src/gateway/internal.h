@@ -1,7 +1,7 @@
 /*
  * What the files of the gateway share. Reading order: api.c (declarations compiled), io.c (per io thread: calls, effects, rings), connect.c
  * (handshake, identity, registry), dispatch.c (a message's way to its handler), room.c (rooms, users, broadcast), effect.c, http.c (addresses), manage.c
- * (@connections, @rooms, @users), endpoint.c (routes to HTTP endpoints), service.c (fetch), limit.c (token buckets), call_*.c (the public header's functions).
+ * (@connections, @rooms, @users), endpoint.c (routes to HTTP endpoints), service.c (fetch), limit.c (token buckets), policy.c (what a reload may change), call_*.c (the public header's functions).
  *
  * Who owns what, on which thread:
  *   struct gateway, gw_api, gw_route   immutable after gateway_start (gw_policy is swapped on reload); any thread
@@ -76,9 +76,7 @@ struct gw_api {
     size_t selectors;            /* 1 with a path and no literal: the fast case */
     bool copies;                 /* some route is not pure: messages are copied into the call */
     bool needs_json;             /* some WebSocket route beside $default exists */
-    bool limited;                /* a rate is set */
-    struct jwt_keys *keys;       /* from secret or PEM; NULL with a JWKS */
-    struct jwks *jwks;
+    struct jwks *jwks;           /* NULL: the keys of tokens are the policy's */
     bool has_registry;
 };
 /* A declared table and what stands behind it. */
@@ -104,6 +102,12 @@ struct gateway {
     unsigned worker_readers;     /* atomic: reader slots given to workers */
     pthread_mutex_t worked_lock; /* workers take turns in the services' ring of an io thread */
     struct weir_call *deferred;  /* the state thread's own call for what is due */
+    struct gw_live *live;        /* the services' thread; live_feed.c */
+    bool ended;                  /* the threads have ended: what is left is given back */
+    struct gw_policy *policy;    /* atomic: keys, origins and rates in force (policy.c) */
+    struct gw_policy *retired;   /* replaced, and perhaps still read by an io thread; main thread */
+    unsigned fetches;            /* atomic: durable requests that are not answered */
+    size_t fetch_bytes;          /* atomic: of their rows */
 };
 
 /* ---- identity ---- */
@@ -119,6 +123,7 @@ struct gw_identity {
     char bytes[];                /* the texts */
 };
 struct gw_identity *gw_identity_ref(struct gw_identity *identity); /* NULL passes through */
+bool gw_identity_revoked(struct gw_io *io, struct gw_api *api, const struct gw_identity *identity);
 void gw_identity_unref(struct gw_identity *identity);
 
 /* ---- connections (io thread) ---- */
@@ -141,6 +146,7 @@ struct gw_conn {
     struct gw_io *io;
     struct gw_identity *identity;     /* NULL: nobody */
     struct gw_membership *rooms;
+    struct live_entry *live;          /* subscriptions to live tables (live_conn.c) */
     struct gw_about *about;
     struct gw_buckets *buckets;       /* NULL without limits */
     struct gw_expiry *expiry;         /* timer for a token's end; NULL */
@@ -153,6 +159,7 @@ struct gw_conn {
     uint8_t stage;
     bool paused;                      /* reading was stopped for back-pressure */
     bool blocked;                     /* an endpoint call is under way: later frames wait in `held` */
+    bool starved;                     /* listed in the io's `starved` */
     bool registered;                  /* has a registry row */
     int64_t renew_at_ms;              /* wall; when the registry row's ttl is written again */
     struct weir_call *held_first, *held_last;
@@ -172,6 +179,7 @@ struct gw_room {
     struct gw_room *dirty_next;       /* on the io's list of rooms with frames of this turn */
     struct net_frame **pending;
     uint32_t pending_count, pending_cap;
+    size_t pending_bytes;
     bool dirty;
     struct text key;                  /* api index (4 bytes), name */
     char bytes[];
@@ -196,6 +204,7 @@ enum gw_effect_kind {
     GW_EFFECT_ANSWER,    /* an endpoint's answer, from the fetch thread to the thread that asked */
     GW_EFFECT_WORKED,    /* a worker has done its part of a wire's request */
     GW_EFFECT_FETCH,     /* services: start the durable request named by text */
+    GW_EFFECT_LIVE,      /* live tables: a struct live_message in text (live.h) */
     GW_EFFECT_LOG        /* a log line */
 };
 /* One question put to io threads on behalf of an HTTP request; each fills its part, the last one answers. */
@@ -205,6 +214,7 @@ struct gw_ask {
     struct net_id http;               /* the waiting HTTP connection */
     int64_t delivered, dropped, gone; /* atomic sums */
     int64_t rows;                     /* atomic: rows of a listing so far */
+    bool home;                        /* all have answered, and it is on its way to `origin` */
     int status;                       /* of a single-connection question: 200, 204, 410, 429 ... */
     struct gw_api *api;
     void (*fill)(struct gw_ask *ask, struct gw_io *io);    /* on each io thread asked */
@@ -266,7 +276,7 @@ struct gw_io {
     unsigned index;
     struct map rooms, users;
     struct gw_members *members;       /* one per API: all open connections */
-    struct gw_room *dirty;            /* rooms with frames of this turn */
+    struct gw_room *dirty, *dirty_last; /* rooms with frames of this turn, in the order of their first one */
     struct loop_finish finish;        /* flushes dirty rooms, kicks the tick and other io threads */
     bool kick_tick;
     uint64_t kick_io;                 /* bit per io thread with new mail */
@@ -282,8 +292,13 @@ struct gw_io {
     struct sigv4 *sigv4;
     struct map circuits;              /* by origin */
     struct map abouts;                /* what clients say of themselves, shared by equal text */
+    struct live_io *live;             /* live_conn.c; NULL until the first subscription */
     struct gw_effect *stuck;          /* questions for which a ring had no room; sent again every turn */
-    bool credit_lacking;              /* some sockets are paused for want of tick credit */
+    bool credit_lacking;              /* some calls found no tick credit, and less than a quarter of it is back */
+    size_t credit_max;                /* tick credit when nothing is under way */
+    struct net_id *starved;           /* sockets that are not read until credit is back */
+    uint32_t starved_count, starved_cap;
+    struct gw_policy *policy;         /* what this thread goes by; taken over from the gateway at the begin of a turn */
 };
 struct gw_io *gw_io_of(struct net_conn *conn);
 int gw_io_begin(struct gw_io *io);
@@ -304,7 +319,7 @@ void gw_registry_second(struct gw_io *io);
 /* The table behind a declaration. */
 const struct store_table *gw_table(struct gateway *gateway, const struct weir_table *table);
 
-enum gw_call_kind { GW_CALL_MESSAGE, GW_CALL_CONNECT, GW_CALL_DISCONNECT, GW_CALL_REST, GW_CALL_DEFERRED, GW_CALL_RENEW, GW_CALL_RETAIN, GW_CALL_REVOKE, GW_CALL_WORK };
+enum gw_call_kind { GW_CALL_MESSAGE, GW_CALL_CONNECT, GW_CALL_DISCONNECT, GW_CALL_REST, GW_CALL_DEFERRED, GW_CALL_RENEW, GW_CALL_RETAIN, GW_CALL_REVOKE, GW_CALL_WORK, GW_CALL_STREAM };
 struct gw_header { /* a header or query parameter of $connect and REST, kept in the call's arena */
     struct text name, value;
 };
@@ -357,6 +372,7 @@ struct weir_call {
     struct gw_effect *sent_first, *sent_last; /* effects of a call outside the tick, kept back until its handler has succeeded */
     bool parsed_late;                 /* root was made while the handler ran: forgotten when it runs again */
     struct weir_call *next;           /* free, held or waiting lists */
+    struct live_consumer *consumer;   /* STREAM */
     struct text subprotocol_offered;  /* $connect: accepted when the route names none */
     struct gw_work work;              /* WORK: a wire's request (host.c) */
     int (*job)(struct gw_work *work, struct store_view *view);
@@ -365,6 +381,7 @@ struct weir_call {
     bool ready;                       /* the answer is made; the call only keeps its place in the lane */
     struct gw_ask *ask;               /* RETAIN: the publish that follows the commit */
     int64_t token_exp_s, token_now_s; /* told with TOKEN_EXPIRED; exp 0: not */
+    int64_t retry_after_ms;           /* told with RATE_LIMITED; 0: not */
     /* not zeroed by gw_call_take: */
     char tail[1];
     char address_text[46];
@@ -427,6 +444,10 @@ enum ws_verdict gw_on_message(struct gw_io *io, struct gw_conn *conn, bool binar
 const struct gw_route *gw_route_select(struct gw_api *api, const struct json *root, struct arena *arena, struct text *key);
 /* Submits a prepared call to the tick, or queues it when there is no credit. */
 void gw_submit(struct gw_io *io, struct weir_call *call);
+/* After the threads have ended: gives back a call that will not run, or one whose end nobody hears. */
+void gw_call_abandon(struct weir_call *call);
+void gw_waiting_abandon(struct gw_io *io);
+void gw_mail_abandon(struct gw_io *io);
 void gw_on_done(void *context, struct tick_call *base);
 /* The call's answer is made: sends it in its turn, behind what is under way in the lane. Takes the call. */
 void gw_call_answer(struct gw_io *io, struct gw_conn *conn, struct weir_call *call);
@@ -477,6 +498,8 @@ void gw_on_request(struct gw_io *io, struct net_conn *conn, const struct http_re
 /* Splits "/<api>[/<stage>]/rest": the API or NULL; *stage index, *rest the remainder beginning with '/' or empty. */
 struct gw_api *gw_path_api(struct gateway *gateway, struct text path, uint8_t *stage, struct text *rest);
 void gw_http_json(struct net_conn *conn, int status, struct text body);
+/* 429 with Retry-After and retryAfter. */
+void gw_http_limited(struct net_conn *conn, const char *message, int64_t retry_ms);
 /* {"message":..,"error":..} */
 void gw_http_error(struct net_conn *conn, int status, const char *error, const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* Answers a REST call that came back from the tick (or ran here). */
@@ -485,7 +508,8 @@ void gw_rest_answer(struct gw_io *io, struct weir_call *call);
 /* ---- manage.c ---- */
 /* True when the path was one of @connections, @rooms, @users, @broadcast (and was answered, now or later). */
 bool gw_manage(struct gw_io *io, struct net_conn *conn, struct gw_api *api, struct text rest, const struct http_request *request, struct text body);
-void gw_ask_apply(struct gw_io *io, struct gw_ask *ask);
+void gw_ask_apply(struct gw_io *io, struct gw_effect *effect);
+void gw_ask_destroy(struct gw_ask *ask, unsigned parts);
 void gw_retain_done(struct gw_io *io, struct weir_call *call); /* the message is kept: now it goes out */
 
 /* ---- endpoint.c: routes whose target is an HTTP endpoint ---- */
@@ -507,21 +531,67 @@ void gw_jwks_fetch(void *api, struct jwks *jwks); /* starts the fetch of an API'
 void gw_fetch_begin(struct gateway *gateway, struct text row); /* services' thread: starts the durable request (its id, then its row) */
 int gw_fetch_stage(struct weir_call *call, const struct weir_fetch *fetch); /* the row and the effect */
 /* Fetch thread: hands an answer to an io thread (with its call) or to the services. Takes the answer. 0, ERR_MEMORY, ERR_FULL. */
-int gw_answer_send(struct gateway *gateway, unsigned target, struct weir_call *call, struct gw_answer *answer);
+int gw_answer_send(struct gateway *gateway, unsigned target, struct weir_call *call, struct gw_answer *answer, struct gw_effect *effect);
 void gw_durable_answered(struct gw_io *io, struct gw_answer *answer);
 void gw_answer_prepare(struct weir_call *call);
 void gw_answer_settled(struct gw_io *io, struct weir_call *call);
 void gw_on_deferred_dead(void *context, struct text name, struct text payload, int code);
 int gw_on_deferred(void *context, struct tick *tick, struct tick_call *call, struct text name, struct text payload);
 
+/* ---- live_*.c: live tables and stream consumers (live.h) ---- */
+#define GW_LIVE_ROUTES 2
+int gw_live_routes(struct gw_api *api, struct err *err);      /* adds subscribe and unsubscribe when the application declares live tables */
+int gw_live_create(struct gateway *gateway, struct err *err); /* before the threads */
+void gw_live_begin(struct gw_io *io);                         /* on the services' thread, when it starts */
+void gw_live_end(struct gateway *gateway);                    /* after the threads */
+void gw_live_io_end(struct gw_io *io);                        /* likewise */
+void gw_live_durable(struct gateway *gateway);                /* committing thread: there is something to follow */
+void gw_live_apply(struct gw_io *io, struct gw_effect *effect);
+void gw_live_leave_all(struct gw_io *io, struct gw_conn *conn);
+int gw_stream_run(struct weir_call *call);                    /* in the tick: the position, and the records that are given up */
+void gw_stream_done(struct gw_io *io, struct weir_call *call);
+/* GET /<api>/@streams, GET and DELETE /<api>/@streams/<route>/failed. Already authorised. */
+void gw_streams_http(struct gw_io *io, struct net_conn *conn, struct gw_api *api, struct text name, const struct http_request *request);
+
 /* ---- limit.c ---- */
-enum gw_verdict { GW_ALLOW, GW_WARN, GW_REFUSE, GW_BAN };
-/* A message or request of a connection: graded. `action` may be empty. */
-enum gw_verdict gw_limit_message(struct gw_io *io, struct gw_conn *conn, struct text action);
-/* A handshake or HTTP request of an address. */
-enum gw_verdict gw_limit_address(struct gw_io *io, struct gw_api *api, struct text address, bool connecting);
+enum gw_verdict { GW_ALLOW, GW_REFUSE, GW_CLOSE, GW_BAN };
+/* A message of a connection: graded (the essay in limit.c). `action` may be empty. *retry_ms: when the next one would pass. */
+enum gw_verdict gw_limit_message(struct gw_io *io, struct gw_conn *conn, struct text action, int64_t *retry_ms);
+/* A handshake or HTTP request of an address. GW_CLOSE is not answered. */
+enum gw_verdict gw_limit_address(struct gw_io *io, struct gw_api *api, struct text address, bool connecting, int64_t *retry_ms);
 void gw_limit_second(struct gw_io *io);
 void gw_limit_fini(struct gw_io *io);
 void gw_buckets_destroy(struct gw_buckets *buckets);
+
+/* ---- policy.c: what a reload may change, in one immutable object ---- */
+struct gw_policy_api {
+    struct text name;
+    struct text *origins;    /* "*" for all; none: loopback origins */
+    size_t origin_count;
+    struct gw_limits limits;
+    bool limited;            /* messages are counted */
+    struct jwt_keys *keys;   /* from secret or PEM; NULL with a JWKS or without tokens */
+};
+struct gw_policy {
+    struct arena arena;      /* holds all texts and arrays */
+    struct gw_policy *next;  /* retired list */
+    int64_t retired_ms;      /* monotonic */
+    struct gw_policy_api *api; /* by gw_api.index */
+    size_t api_count;
+    struct gw_key *keys;
+    size_t key_count;
+    bool admin_open;
+};
+/* The first one, from the gateway's own configuration. ERR_* with a sentence. */
+int gw_policy_init(struct gateway *gateway, struct err *err);
+void gw_policy_fini(struct gateway *gateway);
+/* io thread, at the begin of a turn: takes over what is in force. */
+void gw_policy_take(struct gw_io *io);
+static inline const struct gw_policy_api *gw_policy_of(const struct gw_io *io, const struct gw_api *api)
+{
+    return &io->policy->api[api->index];
+}
+/* No Origin, or one that the API allows. */
+bool gw_origin_allowed(const struct gw_io *io, const struct gw_api *api, struct text origin);
 
 #endif

@@ -101,6 +101,7 @@ static int drain_mail(void *context)
 {
     struct gw_io *io = context;
     int count = 0;
+    gw_policy_take(io);
     for (unsigned from = 0; from <= io->gateway->io_count; from++) {
         struct gw_effect *effect;
         while ((effect = ring_pop(io->mail[from]))) {
@@ -120,8 +121,38 @@ static int drain_tick(void *context)
 
 static void deliver(void *context, void *effect)
 {
-    gw_effect_apply(context, effect);
+    struct gw_io *io = context;
+    if (!io->gateway->ended)
+        gw_effect_apply(io, effect);
     gw_effect_unref(effect);
+}
+
+static void mail_drop(struct gw_io *io, struct gw_effect *effect)
+{
+    if (effect->kind == GW_EFFECT_ANSWER)
+        free(effect->answer);
+    if ((effect->kind == GW_EFFECT_ANSWER || effect->kind == GW_EFFECT_WORKED) && effect->call)
+        gw_call_abandon(effect->call);
+    if (effect->kind == GW_EFFECT_ASK && (effect->ask->home || __atomic_sub_fetch(&effect->ask->waiting, 1, __ATOMIC_ACQ_REL) == 0))
+        gw_ask_destroy(effect->ask, io->gateway->io_count);
+    gw_effect_unref(effect);
+}
+
+void gw_mail_abandon(struct gw_io *io)
+{
+    struct gw_effect *effect;
+    while ((effect = io->stuck)) {
+        io->stuck = effect->next;
+        mail_drop(io, effect);
+    }
+    for (unsigned from = 0; io->mail && from <= io->gateway->io_count; from++)
+        while (io->mail[from] && (effect = ring_pop(io->mail[from])))
+            mail_drop(io, effect);
+}
+
+static void on_durable(void *context)
+{
+    gw_live_durable(context);
 }
 
 static void drop(void *effect)
@@ -183,10 +214,10 @@ struct gw_io *gw_io_of(struct net_conn *conn)
 
 static bool lookup_key(void *context, struct text access_key, struct sigv4_credential *out)
 {
-    struct gateway *gateway = context;
-    for (size_t i = 0; i < gateway->config.key_count; i++) {
-        if (text_equal(gateway->config.keys[i].id, access_key)) {
-            *out = (struct sigv4_credential){.secret = gateway->config.keys[i].secret, .policy = &gateway->config.keys[i]};
+    const struct gw_policy *policy = ((const struct gw_io *)context)->policy;
+    for (size_t i = 0; i < policy->key_count; i++) {
+        if (text_equal(policy->keys[i].id, access_key)) {
+            *out = (struct sigv4_credential){.secret = policy->keys[i].secret, .policy = &policy->keys[i]};
             return true;
         }
     }
@@ -197,6 +228,7 @@ static int io_init(struct gw_io *io, struct gateway *gateway, unsigned index)
 {
     io->gateway = gateway;
     io->index = index;
+    io->policy = gateway->policy;
     map_init(&io->rooms);
     map_init(&io->users);
     map_init(&io->addresses);
@@ -207,7 +239,7 @@ static int io_init(struct gw_io *io, struct gateway *gateway, unsigned index)
     list_init(&io->bucket_age);
     io->members = calloc(gateway->api_count + 1, sizeof(*io->members));
     io->mail = calloc(gateway->io_count + 1, sizeof(*io->mail));
-    if (!io->members || !io->mail || sigv4_create(lookup_key, gateway, &io->sigv4))
+    if (!io->members || !io->mail || sigv4_create(lookup_key, io, &io->sigv4))
         return ERR_MEMORY;
     for (unsigned from = 0; from <= gateway->io_count; from++)
         if (!(io->mail[from] = ring_create(from == index && index < gateway->io_count ? 2 : GW_MAIL_RING)))
@@ -226,18 +258,16 @@ static void free_values(struct map *map)
 
 static void io_fini(struct gw_io *io)
 {
+    gw_mail_abandon(io); /* what workers brought since */
+    gw_live_io_end(io);
     while (io->free_calls) {
         struct weir_call *call = io->free_calls;
         io->free_calls = call->next;
         arena_fini(&call->arena);
         free(call);
     }
-    for (unsigned from = 0; io->mail && from <= io->gateway->io_count; from++) {
-        struct gw_effect *effect;
-        while (io->mail[from] && (effect = ring_pop(io->mail[from])))
-            gw_effect_unref(effect);
+    for (unsigned from = 0; io->mail && from <= io->gateway->io_count; from++)
         ring_destroy(io->mail[from]);
-    }
     for (size_t i = 0; io->members && i < io->gateway->api_count; i++)
         free(io->members[i].conn);
     free(io->members);
@@ -280,6 +310,7 @@ int gateway_sinks(struct gateway *gateway, struct net_server *server, struct tic
 
 void gw_io_release_all(struct gateway *gateway)
 {
+    gw_live_end(gateway);
     for (unsigned i = 0; gateway->io && i <= gateway->io_count; i++) {
         io_fini(&gateway->io[i]);
         if (i == gateway->io_count && gateway->io[i].loop)
@@ -295,7 +326,11 @@ int gw_io_begin(struct gw_io *io)
 {
     loop_finish_init(&io->finish, on_finish);
     int code = loop_inbox_add(io->loop, drain_mail, io);
-    return code ? code : loop_inbox_add(io->loop, drain_tick, io);
+    if (!code)
+        code = loop_inbox_add(io->loop, drain_tick, io);
+    if (!code && io->index == io->gateway->io_count)
+        gw_live_begin(io);
+    return code;
 }
 
 /* ---- the network core's callbacks ---- */
@@ -353,7 +388,7 @@ static void on_gone(void *context, struct net_conn *net)
     net_conn_set_user(net, NULL);
     conn->net = NULL;
     conn->state = GW_CLOSING;
-    gw_conn_release(conn);
+    gw_conn_release(conn); /* a $connect call that is under way finds nobody, and takes back what it wrote (connect.c) */
 }
 
 void gateway_net_events(struct gateway *gateway, struct net_events *events)
@@ -372,6 +407,7 @@ void gateway_tick_hooks(struct gateway *gateway, struct tick_config *config)
 {
     config->context = gateway;
     config->effect_drop = drop;
+    config->on_durable = on_durable;
     config->on_deferred = gw_on_deferred;
     config->on_deferred_dead = gw_on_deferred_dead;
 }

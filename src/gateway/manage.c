@@ -36,7 +36,7 @@ static struct gw_ask *ask_create(struct gw_io *io, struct net_conn *conn, struct
     return ask;
 }
 
-static void ask_destroy(struct gw_ask *ask, unsigned parts)
+void gw_ask_destroy(struct gw_ask *ask, unsigned parts)
 {
     for (unsigned i = 0; i < parts; i++)
         buf_fini(&ask->part[i]);
@@ -50,28 +50,45 @@ static void ask_destroy(struct gw_ask *ask, unsigned parts)
 /* A question is never dropped: an effect that finds its ring full waits in io->stuck (io.c). */
 static void ask_send(struct gw_io *io, unsigned target, struct gw_ask *ask)
 {
-    ask->waiting = target == TICK_ALL_SINKS ? io->gateway->io_count : 1;
-    struct gw_effect *effect = gw_effect_create(GW_EFFECT_ASK, ask->api, TEXT_NONE, NULL);
-    if (!effect) {
-        struct net_conn *conn = net_io_find(io->net, &ask->http);
-        if (conn)
-            gw_http_error(conn, 503, "MEMORY", "out of memory");
-        ask_destroy(ask, io->gateway->io_count);
-        return;
+    unsigned first = target == TICK_ALL_SINKS ? 0 : target, last = target == TICK_ALL_SINKS ? io->gateway->io_count - 1 : target;
+    struct gw_effect *made = NULL;
+    for (unsigned i = first; i <= last; i++) { /* one effect each: the last to answer sends its own home, which needs no memory */
+        struct gw_effect *effect = gw_effect_create(GW_EFFECT_ASK, ask->api, TEXT_NONE, NULL);
+        if (!effect)
+            break;
+        effect->ask = ask;
+        effect->to = last - (i - first);
+        effect->next = made;
+        made = effect;
+        ask->waiting++;
     }
-    effect->ask = ask;
-    gw_io_send(io, target, effect);
+    bool whole = ask->waiting == last - first + 1;
+    struct net_conn *conn = whole ? NULL : net_io_find(io->net, &ask->http);
+    if (conn)
+        gw_http_error(conn, 503, "MEMORY", "out of memory");
+    while (made) {
+        struct gw_effect *effect = made;
+        made = effect->next;
+        effect->next = NULL;
+        if (whole)
+            gw_io_send(io, effect->to, effect);
+        else
+            gw_effect_unref(effect);
+    }
+    if (!whole)
+        gw_ask_destroy(ask, io->gateway->io_count);
 }
 
 static void ask_finish(struct gw_io *io, struct gw_ask *ask)
 {
     ask->answer(ask, io);
-    ask_destroy(ask, io->gateway->io_count);
+    gw_ask_destroy(ask, io->gateway->io_count);
 }
 
-void gw_ask_apply(struct gw_io *io, struct gw_ask *ask)
+void gw_ask_apply(struct gw_io *io, struct gw_effect *effect)
 {
-    if (ask->waiting == 0) { /* it came home */
+    struct gw_ask *ask = effect->ask;
+    if (ask->home) {
         ask_finish(io, ask);
         return;
     }
@@ -82,13 +99,9 @@ void gw_ask_apply(struct gw_io *io, struct gw_ask *ask)
         ask_finish(io, ask);
         return;
     }
-    struct gw_effect *home = gw_effect_create(GW_EFFECT_ASK, ask->api, TEXT_NONE, NULL);
-    if (!home) {
-        log_error("gateway", "no memory to answer a management request");
-        return;
-    }
-    home->ask = ask;
-    gw_io_send(io, ask->origin, home);
+    __atomic_add_fetch(&effect->refs, 1, __ATOMIC_RELAXED);
+    ask->home = true;
+    gw_io_send(io, ask->origin, effect);
 }
 
 static struct net_conn *asker(struct gw_ask *ask, struct gw_io *io)
@@ -411,6 +424,14 @@ static struct net_frame *frame_of(struct gw_api *api, const struct http_request 
     return frame;
 }
 
+/* A page in a browser, or a proxy in front: then loopback says nothing about who asks. */
+static bool comes_from_elsewhere(const struct http_request *request)
+{
+    struct text site = http_header_get(request, "sec-fetch-site");
+    bool page = http_header_get(request, "origin").data || (site.data && !text_is(site, "none") && !text_is(site, "same-origin"));
+    return page || http_header_get(request, "x-forwarded-for").data || http_header_get(request, "forwarded").data;
+}
+
 /* Signed, or open to the developer on loopback. @connections/{id} always wants a signature when one is offered, so that a wrong one is seen. */
 static bool allowed(struct gw_io *io, struct net_conn *conn, const struct http_request *request, struct text body)
 {
@@ -418,11 +439,8 @@ static bool allowed(struct gw_io *io, struct net_conn *conn, const struct http_r
     const char *type = NULL;
     const void *key = NULL;
     bool is_signed = http_header_get(request, "authorization").data || http_query_get(request->query, "X-Amz-Signature").data;
-    if (io->gateway->config.admin_open && !is_signed) {
-        struct text origin = http_header_get(request, "origin");
-        if (!origin.data)
-            return true;
-    }
+    if (io->policy->admin_open && !is_signed && !comes_from_elsewhere(request))
+        return true;
     int status = gw_check_signature(io, request, body, "execute-api", &type, &key, &err);
     if (!status)
         return true;
@@ -550,7 +568,7 @@ static void retain_and_publish(struct gw_io *io, struct net_conn *conn, struct g
     struct weir_call *call = ask ? gw_call_take(io, api) : NULL;
     if (!call) {
         if (ask)
-            ask_destroy(ask, io->gateway->io_count);
+            gw_ask_destroy(ask, io->gateway->io_count);
         if (frame)
             net_frame_unref(frame);
         gw_http_error(conn, err.code ? 400 : 503, err.code ? "INVALID" : "MEMORY", "%s", err.code ? err.text : "out of memory");
@@ -578,7 +596,7 @@ void gw_retain_done(struct gw_io *io, struct weir_call *call)
     struct net_conn *conn = net_io_find(io->net, &call->conn_id);
     if (conn)
         gw_http_error(conn, call->failed == ERR_DISK_FULL ? 503 : 500, err_name(call->failed), "%s", err_text(call->failed));
-    ask_destroy(call->ask, io->gateway->io_count);
+    gw_ask_destroy(call->ask, io->gateway->io_count);
 }
 
 static void rooms(struct gw_io *io, struct net_conn *conn, struct gw_api *api, struct text room, const struct http_request *request, struct text body)
@@ -604,7 +622,7 @@ static void revoke_user(struct gw_io *io, struct net_conn *conn, struct gw_api *
     struct weir_call *call = ask ? gw_call_take(io, api) : NULL;
     if (!call) {
         if (ask)
-            ask_destroy(ask, io->gateway->io_count);
+            gw_ask_destroy(ask, io->gateway->io_count);
         gw_http_error(conn, 503, "MEMORY", "out of memory");
         return;
     }
@@ -663,7 +681,7 @@ bool gw_manage(struct gw_io *io, struct net_conn *conn, struct gw_api *api, stru
     ptrdiff_t slash = text_find(whole, '/', 1);
     struct text what = text_make(whole.data + 1, (slash < 0 ? whole.len : (size_t)slash) - 1);
     struct text name = slash < 0 ? TEXT_NONE : text_make(whole.data + slash + 1, whole.len - (size_t)slash - 1);
-    bool known = text_is(what, "@connections") || (api && (text_is(what, "@rooms") || text_is(what, "@users") || text_is(what, "@broadcast")));
+    bool known = text_is(what, "@connections") || (api && (text_is(what, "@rooms") || text_is(what, "@users") || text_is(what, "@broadcast") || text_is(what, "@streams")));
     if (!known) {
         buf_fini(&path);
         return false;
@@ -678,6 +696,8 @@ bool gw_manage(struct gw_io *io, struct net_conn *conn, struct gw_api *api, stru
         list(io, conn, api, request);
     else if (text_is(what, "@broadcast") && text_is(request->method, "POST"))
         to_all(io, conn, api, TEXT_NONE, request, body, fill_broadcast, answer_fan_out, true, 0, supersede_key(request));
+    else if (text_is(what, "@streams") && api)
+        gw_streams_http(io, conn, api, name, request);
     else if (text_is(what, "@rooms") && name.len && name.len <= GW_ROOM_NAME_MAX)
         rooms(io, conn, api, name, request, body);
     else if (text_is(what, "@users") && name.len)

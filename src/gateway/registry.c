@@ -1,13 +1,15 @@
 /*
  * The registry: a row per live connection, kept by the gateway itself in the application's own table, with the attributes, lifetimes and indexes
  * of its document. The rows mirror sockets, so they cost no fsync, and start-up purges them. A row's `ttl` is renewed at half its lifetime while the
- * socket lives: expiry is for orphans, never for the living.
+ * socket lives: expiry is for orphans, never for the living. When the clock jumps beyond a lifetime the row is gone before it could be renewed: then it is
+ * written anew, from what the connection knows.
  */
 #include "gateway/internal.h"
 
 #include <stdlib.h>
 
-#define RENEW_SLICE 64 /* rows renewed by one call */
+#define RENEW_SLICE 64     /* rows renewed by one call */
+#define REWRITE_SLICE 256  /* rows written anew in one second, per API and thread */
 
 static const struct store_table *registry_table(const struct weir_call *call)
 {
@@ -47,7 +49,7 @@ int gw_registry_put(struct weir_call *call)
     if (!row)
         return ERR_MEMORY;
     char iso[CLOCK_ISO_SIZE];
-    clock_format_iso(call->now_ms, iso);
+    clock_format_iso(call->kind == GW_CALL_RENEW ? call->connected_ms : call->now_ms, iso);
     item_set_string(arena, row, TEXT("connectedAt"), arena_copy(arena, text_of(iso)));
     if (registry->table->ttl)
         item_set_i64(arena, row, text_of(registry->table->ttl), (call->now_ms + registry->lifetime) / 1000);
@@ -67,8 +69,9 @@ int gw_registry_put(struct weir_call *call)
         set_text(arena, row, "userName", call->identity->name);
         set_text(arena, row, "userEmail", call->identity->email);
     }
-    if (registry->identity)
-        item_set_container(arena, row, TEXT("rooms"), ATTR_LIST);
+    struct attr *rooms = registry->identity ? item_set_container(arena, row, TEXT("rooms"), ATTR_LIST) : NULL;
+    for (size_t i = 0; rooms && call->kind == GW_CALL_RENEW && i < call->param_count; i++)
+        item_append(arena, rooms, ATTR_STRING, call->params[i].name);
     return store_put(call->view, registry_table(call), row, 0, arena, NULL, NULL);
 }
 
@@ -102,9 +105,11 @@ static int renew_one(struct weir_call *call, const struct net_id *id)
     return store_put(call->view, registry_table(call), row, 0, &call->arena, NULL, NULL);
 }
 
-/* The body of a RENEW call is the ids, one after the other. */
+/* The body of a RENEW call is the ids, one after the other; or it has a connection, whose row is written anew. */
 int gw_registry_renew(struct weir_call *call)
 {
+    if (call->has_conn)
+        return gw_registry_put(call);
     for (size_t at = 0; at + sizeof(struct net_id) <= call->body.len; at += sizeof(struct net_id)) {
         struct net_id id;
         memcpy(&id, call->body.data + at, sizeof(id));
@@ -140,16 +145,45 @@ int gw_registry_room(struct weir_call *call, struct text room, bool join)
     return store_put(call->view, registry_table(call), row, 0, &call->arena, NULL, NULL);
 }
 
+static void rewrite(struct gw_io *io, struct gw_conn *conn)
+{
+    struct weir_call *call = gw_call_take(io, conn->api);
+    struct gw_header *rooms = call ? arena_array(&call->arena, conn->room_count + 1u, sizeof(*rooms)) : NULL;
+    if (!rooms) {
+        if (call)
+            gw_call_give(call);
+        return; /* the next second tries again */
+    }
+    for (struct gw_membership *m = conn->rooms; m; m = m->next)
+        rooms[call->param_count++].name = arena_copy(&call->arena, m->room->name);
+    call->params = rooms;
+    call->kind = GW_CALL_RENEW;
+    call->has_conn = true;
+    call->conn = conn;
+    call->conn_id = *net_conn_id(conn->net);
+    call->about = conn->about;
+    call->connected_ms = net_conn_connected_ms(conn->net);
+    call->stage = conn->stage;
+    call->identity = gw_identity_ref(conn->identity);
+    conn->renew_at_ms = clock_wall_ms() + conn->api->config->registry.lifetime / 2;
+    gw_submit(io, call);
+}
+
 static void renew_api(struct gw_io *io, struct gw_api *api, int64_t now_ms)
 {
     struct gw_members *all = &io->members[api->index];
     struct weir_call *call = NULL;
     struct net_id *ids = NULL;
-    size_t count = 0;
+    size_t count = 0, rewritten = 0;
     for (uint32_t i = 0; i < all->count; i++) {
         struct gw_conn *conn = all->conn[i];
         if (!conn || !conn->registered || conn->renew_at_ms > now_ms)
             continue;
+        if (conn->renew_at_ms + api->config->registry.lifetime / 2 - SECOND_MS <= now_ms) {
+            if (rewritten++ < REWRITE_SLICE)
+                rewrite(io, conn);
+            continue;
+        }
         if (!call) {
             call = gw_call_take(io, api);
             ids = call ? arena_array(&call->arena, RENEW_SLICE, sizeof(*ids)) : NULL;

@@ -3,7 +3,7 @@
  *
  * A publish is one effect per io thread. The thread does not walk the members at once: it notes the frame at the room and walks at the end of
  * the loop turn, so that sixteen publishers cost one walk and each member one write. To keep the order that a connection sees, a room with noted frames is
- * flushed before somebody joins or leaves it, and before a post to one of its members.
+ * flushed before somebody joins or leaves it, and before a post to one of its members. What is noted is bounded: beyond it the walk comes at once.
  *
  * Members stand in dense arrays in order of arrival: sockets are then visited in the order in which their memory was made, which at
  * 10,000 members is worth a tenth of the walk. A member that leaves becomes a hole; when a quarter are holes the array is packed, order kept.
@@ -11,6 +11,9 @@
 #include "gateway/internal.h"
 
 #include <stdlib.h>
+
+#define ROOM_PENDING_MAX 256              /* frames noted at a room */
+#define ROOM_PENDING_BYTES (64 * 1024)    /* of them together: what is joined to one write counts as one message in a reader's queue */
 
 /* ---- rooms ---- */
 
@@ -161,6 +164,7 @@ static int room_note(struct gw_room *room, struct net_frame *frame)
         room->pending_cap = cap;
     }
     room->pending[room->pending_count++] = net_frame_ref(frame);
+    room->pending_bytes += frame->len;
     return 0;
 }
 
@@ -169,12 +173,21 @@ uint32_t gw_room_publish(struct gw_io *io, struct gw_api *api, struct text name,
     struct gw_room *room = gw_room_find(io, api, name);
     if (!room)
         return 0;
-    if (room_note(room, frame))
-        return 0;
+    if (room->pending_count == ROOM_PENDING_MAX || (room->pending_count && room->pending_bytes + frame->len > ROOM_PENDING_BYTES))
+        gw_room_flush(io, room);
+    if (room_note(room, frame)) {
+        gw_room_flush(io, room);
+        gw_members_send(&room->members, frame, 0, NULL);
+        return room->members.count - room->members.dead;
+    }
     if (!room->dirty) {
         room->dirty = true;
-        room->dirty_next = io->dirty;
-        io->dirty = room;
+        room->dirty_next = NULL;
+        if (io->dirty)
+            io->dirty_last->dirty_next = room;
+        else
+            io->dirty = room;
+        io->dirty_last = room;
         loop_finish_ask(io->loop, &io->finish);
     }
     return room->members.count - room->members.dead;
@@ -186,6 +199,7 @@ void gw_room_flush(struct gw_io *io, struct gw_room *room)
         return;
     uint32_t count = room->pending_count;
     room->pending_count = 0;
+    room->pending_bytes = 0;
     (void)io;
     /* Joined frames go out as one write; under memory pressure, or with one frame only, each goes by itself. */
     struct net_frame *joined = count > 1 ? net_frame_join(room->pending, count) : NULL;

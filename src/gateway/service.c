@@ -14,13 +14,18 @@
 
 #define RETRY_FIRST_MS 500
 #define RETRY_MAX_MS 60000
+#define FULL_RETRY_MS 1000            /* an answer that met a full disk is tried again */
+#define FETCHES_MAX 16384             /* durable requests without an answer; weir_fetch refuses above */
+#define FETCH_ROWS_MAX ((size_t)256 << 20) /* bytes of their rows, likewise */
+#define FETCH_ROW_MAX (8 << 20)       /* bytes of one */
 
 struct gw_service {
     struct gateway *gateway;
     struct gw_io *io;
     pthread_t thread;
     struct list requests; /* all durable requests known, for the end */
-    struct loop_timer begin;
+    struct loop_timer again;                        /* of the answers that met a full disk */
+    struct weir_call *again_first, *again_last;     /* no more than there are requests */
 };
 
 /* One durable request; services' thread. */
@@ -34,6 +39,7 @@ struct durable {
     struct text id;    /* TICK_ID_TEXT bytes */
     struct text api, method, url, headers, body, then, context;
     int64_t timeout_ms;
+    size_t size;
     char bytes[];      /* id, then the row */
 };
 
@@ -43,8 +49,11 @@ int gw_fetch_stage(struct weir_call *call, const struct weir_fetch *fetch)
 {
     char id[TICK_ID_TEXT + 1];
     struct buf row;
+    struct gateway *gateway = call->gateway;
+    if (__atomic_load_n(&gateway->fetches, __ATOMIC_RELAXED) >= FETCHES_MAX || __atomic_load_n(&gateway->fetch_bytes, __ATOMIC_RELAXED) >= FETCH_ROWS_MAX)
+        return ERR_AGAIN; /* whoever answers them is away; memory is not the place to wait for it */
     tick_id(call->tick, id);
-    buf_init(&row, 16 << 20);
+    buf_init(&row, FETCH_ROW_MAX);
     buf_add(&row, id, TICK_ID_TEXT);
     buf_add_bytes(&row, call->api->config->name);
     buf_add_bytes(&row, text_of(fetch->method ? fetch->method : "POST"));
@@ -85,12 +94,15 @@ static struct durable *durable_parse(struct gw_service *service, struct text row
     durable->attempts = (unsigned)cursor_varint(&c);
     durable->wait_ms = RETRY_FIRST_MS;
     durable->service = service;
+    durable->size = row.len;
     if (c.failed) {
         log_error("service", "a stored request cannot be read");
         free(durable);
         return NULL;
     }
     list_add_tail(&service->requests, &durable->link);
+    __atomic_add_fetch(&service->gateway->fetches, 1, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&service->gateway->fetch_bytes, durable->size, __ATOMIC_RELAXED);
     return durable;
 }
 
@@ -98,6 +110,8 @@ static void durable_free(struct durable *durable)
 {
     loop_timer_stop(durable->service->io->loop, &durable->retry);
     list_remove(&durable->link);
+    __atomic_sub_fetch(&durable->service->gateway->fetches, 1, __ATOMIC_RELAXED);
+    __atomic_sub_fetch(&durable->service->gateway->fetch_bytes, durable->size, __ATOMIC_RELAXED);
     free(durable);
 }
 
@@ -122,7 +136,7 @@ static void on_durable_fetched(void *context, const struct fetch_response *respo
         answer->body = text_make(answer->bytes, response->body.len);
         answer->durable = durable;
     }
-    if (!answer || gw_answer_send(gateway, gateway->io_count, NULL, answer))
+    if (!answer || gw_answer_send(gateway, gateway->io_count, NULL, answer, gw_effect_create(GW_EFFECT_ANSWER, NULL, TEXT_NONE, NULL)))
         log_error("service", "an answer could not be handed over; its request is sent again at the next start");
 }
 
@@ -241,12 +255,23 @@ static void durable_answer(struct durable *durable, int status, int error, struc
     }
     struct buf out;
     struct json_writer w;
-    buf_init(&out, 32 << 20);
+    buf_init(&out, GW_CALL_ARENA_LIMIT / 2);
     json_writer_init(&w, &out);
     answer_body(&w, durable, status, error, body);
+    if (out.failed) { /* a body that grows beyond reason when it is written as JSON */
+        buf_clear(&out);
+        json_writer_init(&w, &out);
+        answer_body(&w, durable, status, ERR_TOO_LARGE, TEXT_NONE);
+    }
     call->kind = GW_CALL_DEFERRED;
     call->path = arena_copy(&call->arena, durable->id);
     call->body = arena_copy(&call->arena, buf_text(&out));
+    if (!call->path.data || !call->body.data) {
+        buf_fini(&out);
+        gw_call_give(call);
+        durable_retry(durable);
+        return;
+    }
     call->route = api ? map_get(&api->by_key, durable->then) : NULL; /* without one the row just goes */
     buf_fini(&out);
     durable_free(durable);
@@ -260,10 +285,39 @@ void gw_answer_prepare(struct weir_call *call)
     call->base.on_undone = answer_undone;
 }
 
+static void on_again(struct loop *loop, struct loop_timer *timer)
+{
+    struct gw_service *service = LIST_ENTRY(timer, struct gw_service, again);
+    struct weir_call *call = service->again_first;
+    (void)loop;
+    service->again_first = service->again_last = NULL;
+    while (call) {
+        struct weir_call *next = call->next;
+        gw_submit(service->io, call);
+        call = next;
+    }
+}
+
+/* The disk is full: the answer is kept in memory until its row can be deleted, so that its route runs once space is back. */
+static void answer_wait(struct gw_service *service, struct weir_call *call)
+{
+    call->next = NULL;
+    if (service->again_last)
+        service->again_last->next = call;
+    else
+        service->again_first = call;
+    service->again_last = call;
+    loop_timer_set(service->io->loop, &service->again, clock_mono_ms() + FULL_RETRY_MS);
+}
+
 /* A route that failed on an answer leaves the row; it goes with a call of its own, so that it is not sent again for ever. */
 void gw_answer_settled(struct gw_io *io, struct weir_call *call)
 {
-    if (!call->failed || !call->route) {
+    if (call->base.code == ERR_DISK_FULL) {
+        answer_wait(io->gateway->service, call);
+        return;
+    }
+    if (call->base.code == 0 || !call->route) {
         gw_call_give(call);
         return;
     }
@@ -289,9 +343,8 @@ void gw_durable_answered(struct gw_io *io, struct gw_answer *answer)
     free(answer);
 }
 
-int gw_answer_send(struct gateway *gateway, unsigned target, struct weir_call *call, struct gw_answer *answer)
+int gw_answer_send(struct gateway *gateway, unsigned target, struct weir_call *call, struct gw_answer *answer, struct gw_effect *effect)
 {
-    struct gw_effect *effect = gw_effect_create(GW_EFFECT_ANSWER, NULL, TEXT_NONE, NULL);
     if (!effect) {
         log_error("gateway", "no memory for an endpoint's answer");
         free(answer);
@@ -390,7 +443,8 @@ static void resume(struct gw_service *service)
     struct arena arena;
     struct store_view view = {.store = store, .snapshot = store_snapshot_acquire(store, service->io->index), .now_s = clock_wall_ms() / 1000};
     arena_init(&arena, 4096, 64 << 20);
-    store_raw_scan(&view, STORE_SPACE_FETCH, TEXT(""), &arena, visit_row, service);
+    if (store_raw_scan(&view, STORE_SPACE_FETCH, TEXT(""), &arena, visit_row, service))
+        log_error("service", "the stored requests cannot be read whole; those that were not read are sent at the next start");
     arena_fini(&arena);
     store_snapshot_release(store, service->io->index);
 }
@@ -423,6 +477,7 @@ int gw_service_start(struct gateway *gateway, struct err *err)
     service->gateway = gateway;
     service->io = &gateway->io[gateway->io_count];
     list_init(&service->requests);
+    loop_timer_init(&service->again, on_again);
     gateway->service = service;
     if (pthread_create(&service->thread, NULL, service_main, service)) {
         fetch_pool_destroy(gateway->fetch);
@@ -444,10 +499,16 @@ void gw_service_stop(struct gateway *gateway)
     struct gw_service *service = gateway->service;
     if (!service)
         return;
-    fetch_pool_destroy(gateway->fetch); /* completes what is open with ERR_CLOSED */
-    gateway->fetch = NULL;
     loop_stop(service->io->loop);
     pthread_join(service->thread, NULL);
+    fetch_pool_destroy(gateway->fetch); /* nobody begins a request any more; what is open is completed with ERR_CLOSED, into rings that nobody reads */
+    gateway->fetch = NULL;
+    loop_timer_stop(service->io->loop, &service->again);
+    while (service->again_first) {
+        struct weir_call *call = service->again_first;
+        service->again_first = call->next;
+        gw_call_give(call);
+    }
     while (!list_empty(&service->requests))
         durable_free(LIST_ENTRY(service->requests.next, struct durable, link));
     free(service);
@@ -458,10 +519,20 @@ int gateway_start(struct gateway *gateway, struct net_server *server, struct tic
 {
     gateway->server = server;
     gateway->tick = tick;
+    for (unsigned i = 0; i <= gateway->io_count; i++)
+        gateway->io[i].credit_max = tick_credit(tick, i);
     return gw_service_start(gateway, err);
 }
 
+/* The tick has ended and the io threads too: what their rings still hold is given back here. */
 void gateway_stop(struct gateway *gateway)
 {
     gw_service_stop(gateway);
+    gateway->ended = true;
+    for (unsigned i = 0; i <= gateway->io_count; i++) {
+        while (tick_drain(gateway->tick, i) > 0)
+            ;
+        gw_waiting_abandon(&gateway->io[i]);
+        gw_mail_abandon(&gateway->io[i]);
+    }
 }

@@ -24,6 +24,15 @@ static struct gw_user *user_find(struct gw_io *io, struct gw_api *api, struct te
     return map_get(&io->users, gw_scoped_key(key, api, user));
 }
 
+static void user_free_when_empty(struct gw_io *io, struct gw_user *user)
+{
+    if (user->members.count != user->members.dead)
+        return;
+    map_delete(&io->users, user->key);
+    free(user->members.conn);
+    free(user);
+}
+
 static int user_enlist(struct gw_io *io, struct gw_conn *conn)
 {
     struct text id = conn->identity->user_id;
@@ -41,7 +50,10 @@ static int user_enlist(struct gw_io *io, struct gw_conn *conn)
         }
     }
     gw_members_add(&user->members, conn, &conn->user_at);
-    return conn->user_at == UINT32_MAX ? ERR_MEMORY : 0;
+    if (conn->user_at != UINT32_MAX)
+        return 0;
+    user_free_when_empty(io, user);
+    return ERR_MEMORY;
 }
 
 static void user_delist(struct gw_io *io, struct gw_conn *conn)
@@ -52,11 +64,7 @@ static void user_delist(struct gw_io *io, struct gw_conn *conn)
     ASSERT(user);
     gw_members_remove(&user->members, conn->user_at, place_in_user);
     conn->user_at = UINT32_MAX;
-    if (user->members.count != user->members.dead)
-        return;
-    map_delete(&io->users, user->key);
-    free(user->members.conn);
-    free(user);
+    user_free_when_empty(io, user);
 }
 
 int gw_conn_enlist(struct gw_io *io, struct gw_conn *conn)
@@ -76,6 +84,7 @@ void gw_conn_delist(struct gw_io *io, struct gw_conn *conn)
         user_delist(io, conn);
 }
 
+#define LOOK_AGAIN_MS MINUTE_MS  /* timers run on the monotonic clock, tokens end on the wall clock: when that jumps, it is seen within */
 #define AUTH_WITHIN_MS MINUTE_MS /* a socket that may open without a token must send one within */
 
 /* Closes the socket when its token ends; a renewed token moves the timer. */
@@ -90,7 +99,7 @@ static void on_expiry(struct loop *loop, struct loop_timer *timer)
     struct gw_identity *identity = expiry->conn->identity;
     int64_t left = identity ? identity->expires_ms - clock_wall_ms() : 0;
     if (left > 0) {
-        loop_timer_set(loop, timer, loop_now_ms(loop) + left);
+        loop_timer_set(loop, timer, loop_now_ms(loop) + (left < LOOK_AGAIN_MS ? left : LOOK_AGAIN_MS));
         return;
     }
     if (expiry->conn->net)
@@ -113,6 +122,8 @@ static int expiry_set(struct gw_io *io, struct gw_conn *conn)
         loop_timer_init(&conn->expiry->timer, on_expiry);
     }
     int64_t left = awaited ? AUTH_WITHIN_MS : conn->identity->expires_ms - clock_wall_ms();
+    if (!awaited && left > LOOK_AGAIN_MS)
+        left = LOOK_AGAIN_MS;
     loop_timer_set(io->loop, &conn->expiry->timer, clock_mono_ms() + (left > 0 ? left : 0));
     return 0;
 }

@@ -154,6 +154,7 @@ int apps_api(const struct weir_app *app, struct arena *arena, struct gw_api_conf
         .type_routes = app->type_routes,
         .workflow_envelope = app->workflow_envelope,
         .retain_rooms = app->retain_rooms,
+        .stream_window_ms = -1,
     };
     apps_limits(app->limits, &api->ws);
     if (app->message_max)

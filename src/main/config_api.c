@@ -358,7 +358,12 @@ static const char *const slow_words[] = {"disconnect", "drop-oldest", "latest", 
         {"rates", "keys and values", "token buckets (default: off)", read_inside, API(limits), 0, 0, rate_keys, NULL},                                                \
         {"ban", "keys and values", "after repeated refusals (default: off)", read_ban, API(limits), 0, 0, ban_keys, NULL}
 
-const struct key app_keys[] = {SETTINGS, {0}};
+const struct key app_keys[] = {
+    SETTINGS,
+    {"streamWindow", "duration", "how long a batch of changes that is not full waits; 0: not at all (default: as the application says)", read_duration, API(stream_window_ms), 0,
+        5 * MINUTE_MS, NULL, NULL},
+    {0},
+};
 const struct key api_keys[] = {
     SETTINGS,
     {"description", "text", "for people", read_text, API(description), 1, 1024, NULL, NULL},

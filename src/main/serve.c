@@ -169,6 +169,8 @@ static void serve_until_told(const struct arguments *arguments, struct server *s
 }
 
 /* Real time, not the driven clock: a supervisor waits in real time. */
+#define CUT_MS 2000 /* for the last callbacks of connections that were cut */
+
 static int64_t real_ms(void)
 {
     struct timespec now;
@@ -176,17 +178,27 @@ static int64_t real_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static void drain(struct server *server, const sigset_t *set)
+static void wait_drained(struct server *server, const sigset_t *set, int64_t end)
 {
-    int64_t end = real_ms() + server->config->drain_ms;
-    log_info("main", "draining");
-    server_drain(server);
     while (!server_drained(server) && real_ms() < end) {
         int number = next_signal(set, 10);
         if (number == SIGTERM || number == SIGINT) {
             log_warn("main", "a second signal: the process ends without draining");
             _exit(EXIT_FORCED);
         }
+    }
+}
+
+static void drain(struct server *server, const sigset_t *set)
+{
+    int64_t end = real_ms() + server->config->drain_ms;
+    log_info("main", "draining");
+    server_drain(server);
+    wait_drained(server, set, end);
+    if (!server_drained(server)) {
+        log_warn("main", "the time of the drain is over: what is still open is closed");
+        server_cut(server);
+        wait_drained(server, set, real_ms() + CUT_MS);
     }
 }
 

@@ -25,6 +25,8 @@ struct server {
 int server_start(struct server *server, struct config *config, struct err *err);
 /* Stops accepting and tells the sockets to come back. */
 void server_drain(struct server *server);
+/* The time of the drain is over: ends what is still open, so that its $disconnect runs before the stop. */
+void server_cut(struct server *server);
 bool server_drained(const struct server *server);
 /* Reads the TLS files again, and takes keys, origins and rates over from a configuration that was read anew (NULL: it could not be read). What is not right
    leaves the old in use, with a line in the log. `fresh` may go afterwards. */

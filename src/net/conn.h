@@ -147,7 +147,7 @@ struct net_io {
     struct loop_timer accept_timer;
     int reserve_fd;
     /* draining */
-    bool draining, drain_done;
+    bool draining, drain_done, cut;
     uint32_t drain_slot;
     pthread_t thread;
     bool thread_started;
@@ -164,7 +164,7 @@ struct net_server {
     uint32_t open;            /* atomic: sockets of all threads */
     int64_t accept_ns;        /* atomic: the theoretical arrival time of the accept rate (GCRA) */
     int64_t drain_spread_ms;
-    int drain;                /* atomic: 1 after net_server_drain */
+    int drain;                /* atomic: 1 after net_server_drain, 2 after net_server_cut */
     struct net_io *io;
     int threads;
     bool started;

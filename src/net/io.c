@@ -409,6 +409,12 @@ static int on_inbox(void *context)
 {
     struct net_io *io = context;
     struct net_server *server = io->server;
+    if (!io->cut && __atomic_load_n(&server->drain, __ATOMIC_ACQUIRE) == 2) {
+        io->cut = true;
+        for (uint32_t slot = 0; slot < io->slots_len; slot++)
+            if (io->slots[slot].conn && io->slots[slot].conn->state != CONN_DEAD)
+                conn_doom(io->slots[slot].conn, NET_END_DRAIN);
+    }
     if (io->drain_done || !__atomic_load_n(&server->drain, __ATOMIC_ACQUIRE))
         return 0;
     if (!io->draining) {

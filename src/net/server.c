@@ -235,6 +235,12 @@ void net_server_drain(struct net_server *server, int64_t spread_ms)
     net_server_wake(server);
 }
 
+void net_server_cut(struct net_server *server)
+{
+    __atomic_store_n(&server->drain, 2, __ATOMIC_RELEASE);
+    net_server_wake(server);
+}
+
 bool net_server_drained(const struct net_server *server)
 {
     if (__atomic_load_n(&server->drain, __ATOMIC_ACQUIRE))

@@ -90,6 +90,8 @@ int net_server_start(struct net_server *server, struct err *err);          /* li
 uint16_t net_server_port(const struct net_server *server);
 /* Stops accepting, closes WebSocket connections with 1001 and "retry in N ms" (jittered over spread_ms), finishes HTTP requests in flight. Any thread. */
 void net_server_drain(struct net_server *server, int64_t spread_ms);
+/* After net_server_drain: ends what is still open without waiting for the peers. on_close and on_gone are called as ever, so what follows from them still happens. Any thread. */
+void net_server_cut(struct net_server *server);
 /* No connection is left. Any thread. */
 bool net_server_drained(const struct net_server *server);
 void net_server_stop(struct net_server *server); /* ends the threads; open sockets are closed hard */

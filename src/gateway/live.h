@@ -1,0 +1,168 @@
+/*
+ * What the files live_*.c share: live tables and stream consumers, the two followers of the feed (tick/feed.h).
+ *
+ *   live_request.c  tick          subscribe and unsubscribe: the request, who may read what, the specification of a subscription
+ *   live_spec.c     any           a specification as bytes, which items it holds, what a change is to it
+ *   live_conn.c     io threads    subscriptions of connections: what is sent, and when one falls behind
+ *   live_feed.c     services      topics, the rounds over the feed, catching up from the journal
+ *   live_scan.c     services, workers    snapshots, page by page
+ *   live_frame.c    services      changes as frames, and their conflation
+ *   live_stream.c   services, tick       consumers: batches to a handler, positions, records that fail
+ *
+ * A topic is one specification; all its subscribers share its frames. The rule that makes it gap-free: each thing sent to a subscriber covers the changes
+ * (from, to] of its topic, and live_conn.c takes it only when it continues what the subscriber has. Everything else (a full socket, a lost message, a snapshot
+ * under way, a socket that comes back) is one case: the subscriber asks for what follows its position, and it is read from the journal.
+ */
+#ifndef WEIR_GATEWAY_LIVE_H
+#define WEIR_GATEWAY_LIVE_H
+
+#include "gateway/call.h"
+#include "tick/feed.h"
+
+#define LIVE_CONDS_MAX 8             /* conditions of a subscription: key, owner, filter */
+#define LIVE_FILTERS_MAX 4
+#define LIVE_PER_CONNECTION 64       /* subscriptions; FULL above */
+#define LIVE_PER_IO 16384            /* subscriptions of an io thread; FULL above */
+#define LIVE_PAGE_BYTES ((size_t)64 << 10)   /* of a snapshot's page or a slice of the journal, JSON; one item more at the most */
+#define LIVE_PAGE_ITEMS 512
+#define LIVE_SLICE_RECORDS 4096      /* journal records looked at for one slice */
+#define LIVE_LAG_RECORDS 200000      /* records behind; above: resnapshot */
+#define LIVE_ROUND_RECORDS 256       /* records of one round */
+#define LIVE_ROUND_BYTES ((size_t)256 << 10)
+#define LIVE_SCANS_MAX 8             /* snapshots read at a time; further ones wait */
+#define LIVE_SCAN_ROWS 2000          /* items looked at in one job */
+#define LIVE_SCAN_IDLE_MS 10000      /* a page that is not asked for; then the snapshot is let go, and its reader begins anew */
+#define LIVE_SPEC_MAX 8192           /* bytes */
+
+/* ---- specifications ---- */
+
+#define LIVE_PRESENT 255 /* as a type: the attribute exists */
+struct live_cond {
+    struct text name, text; /* BOOL: "1" or "0"; NUMBER: normalised */
+    uint8_t type;           /* enum attr_type, or LIVE_PRESENT */
+};
+struct live_spec {
+    uint32_t api;
+    bool conflate;
+    uint8_t keys;             /* leading conditions that form the key of a query: 0 (a scan), 1, 2 */
+    struct text table, index; /* names; index may be empty */
+    struct live_cond cond[LIVE_CONDS_MAX];
+    unsigned conds;
+};
+int live_spec_encode(struct buf *out, const struct live_spec *spec);
+/* Borrows. 0, ERR_CORRUPT. */
+int live_spec_decode(struct text bytes, struct live_spec *spec);
+/* Names the subscription to the client. */
+uint64_t live_spec_id(struct text bytes);
+/* The condition on an attribute's value; false when it is of a type that cannot be compared. */
+bool live_cond_of(const struct attr *value, struct live_cond *cond);
+bool live_spec_holds(const struct live_spec *spec, const struct attr *item); /* NULL: no */
+/* What a change is to whoever sees only what the specification holds: 'I', 'M', 'R', or 0. */
+char live_spec_event(const struct live_spec *spec, const struct attr *before, const struct attr *after);
+
+/* ---- messages: GW_EFFECT_LIVE, in the effect's text, the specification behind it ---- */
+
+enum live_kind {
+    LIVE_SUBSCRIBE, LIVE_UNSUBSCRIBE,          /* tick to io thread; the effect's frame is the answer */
+    LIVE_OPEN, LIVE_CLOSE,                     /* io thread to services: it has subscribers of the topic, or none any more */
+    LIVE_PULL, LIVE_CANCEL,                    /* io thread to services: what follows; not any more */
+    LIVE_BATCH,                                /* services to io thread: to all subscribers of a topic */
+    LIVE_SLICE, LIVE_PAGE, LIVE_ANEW, LIVE_END, /* services to io thread: the answers of a pull */
+    LIVE_SCANNED                               /* worker to services */
+};
+struct live_message {
+    enum live_kind kind;
+    unsigned io;
+    uint64_t serial, id;
+    struct net_id conn;
+    struct feed_position from, to;
+    bool fresh;       /* no position: a snapshot is wanted */
+    bool given;       /* the position is the client's word */
+    bool scanning;    /* pages of the snapshot have been sent */
+    bool last;        /* PAGE: the last one; SLICE: the subscriber has caught up */
+    bool needs_admin;
+    int code;         /* END */
+    struct live_scan *scan;
+};
+struct gw_effect *live_effect(const struct live_message *message, struct text spec, struct net_frame *frame); /* takes the frame; NULL without memory */
+void live_effect_read(const struct gw_effect *effect, struct live_message *message, struct text *spec);
+
+/* ---- changes as frames ---- */
+
+struct live_merged { /* the changes of one item, conflated */
+    struct text key;
+    struct feed_position from, to;
+    bool existed;
+    struct text keys, after; /* encoded; after empty: removed */
+};
+struct live_collect {
+    struct net_frame **frame;
+    uint32_t count, cap;
+    size_t bytes;
+    struct live_merged *merged;
+    uint32_t merged_count, merged_cap;
+    struct map by_key; /* index + 1 of merged */
+    bool failed;
+};
+void live_collect_init(struct live_collect *collect);
+void live_collect_fini(struct live_collect *collect);
+/* `arena` lives until live_collect_take. */
+void live_collect_add(struct live_collect *collect, const struct live_spec *spec, uint64_t id, uint64_t sequence, const struct store_change *change,
+    const struct attr *keys, const struct attr *before, const struct attr *after, struct arena *arena);
+/* All frames in one; NULL when there are none. ERR_MEMORY: something is missing. Empties the collection. */
+int live_collect_take(struct live_collect *collect, const struct live_spec *spec, uint64_t id, struct arena *arena, struct net_frame **out);
+struct net_frame *live_frame_text(struct buf *text);
+
+/* ---- io threads ---- */
+void live_conn_apply(struct gw_io *io, struct gw_effect *effect);
+
+/* ---- services' thread ---- */
+
+struct live_topic;
+struct live_watch; /* a table that topics look at */
+struct gw_live {
+    struct gateway *gateway;
+    struct gw_io *io;             /* NULL until the thread runs */
+    int wanted;                   /* atomic: somebody follows */
+    struct map topics;            /* by specification */
+    struct map watches;           /* by table name */
+    size_t topic_count;
+    struct feed *head;            /* open while there are topics */
+    uint64_t at;                  /* the head has distributed up to here */
+    struct arena arena;           /* of a round or slice */
+    struct live_topic *dirty;     /* topics with changes in this round */
+    size_t round_bytes;
+    struct gw_effect *out_first, *out_last;   /* found their ring full; nothing else is begun until they are gone */
+    struct gw_effect *wait_first, *wait_last; /* pulls that wait for the head, or for room */
+    struct loop_timer retry, second;
+    /* live_scan.c */
+    struct list scans;            /* all, oldest first */
+    unsigned slots_used;          /* bit per slot */
+    /* live_stream.c */
+    struct live_consumer *consumers;
+    size_t consumer_count;
+    int64_t age_shown_ms;
+};
+/* To an io thread, in order. Takes the effect (NULL: nothing). */
+void live_send(struct gw_live *live, unsigned target, struct gw_effect *effect);
+void live_follow_changed(struct gw_live *live);
+void live_retry_soon(struct gw_live *live);
+/* The asker of a pull is told to begin with a snapshot. */
+void live_begin_anew(struct gw_live *live, struct live_message *message, const char *why);
+
+/* live_scan.c */
+void live_scan_pull(struct gw_live *live, const struct live_message *pull, struct text spec);
+void live_scan_cancel(struct gw_live *live, uint64_t serial);
+void live_scan_scanned(struct gw_live *live, const struct live_message *message);
+void live_scan_start_waiting(struct gw_live *live);
+void live_scan_second(struct gw_live *live);
+void live_scan_end_all(struct gw_live *live);
+
+/* live_stream.c */
+int live_streams_create(struct gw_live *live, struct err *err);
+void live_streams_begin(struct gw_live *live);
+int live_streams_turn(struct gw_live *live); /* how much was done; 0: nothing */
+void live_streams_second(struct gw_live *live);
+void live_streams_end(struct gw_live *live);
+
+#endif
