@@ -1,9 +1,10 @@
 /*
- * ClashBot's event socket (seed document 004): public, with a registry that expires after an hour, and two answers: a ping gets its pong, and whatever
- * else a client says, JSON or not, is acknowledged. Events of tournaments are pushed to everybody through @broadcast in the envelope
- * {type, tournamentId, data, timestamp}; the workflow that causes them is not part of this file.
+ * ClashBot (seed document 004): tournaments over REST, their assignment workflow, and a public socket that hears of each of its steps.
+ *
+ * The socket has a registry that expires after an hour, and two answers: a ping gets its pong, and whatever else a client says, JSON or not, is
+ * acknowledged. Events reach everybody in the envelope {type, tournamentId, data, timestamp}: those of the workflow with their sequence, others through @broadcast.
  */
-#include <weir/weir.h>
+#include "clash_bot.h"
 
 static struct weir_table connections = {
     .name = "ClashWebSocketConnections",
@@ -36,14 +37,24 @@ static void other(struct weir_call *call)
 
 const struct weir_app weir_app_clash_bot = {
     .name = "clash_bot",
-    .description = "tournament events for everybody who listens",
+    .description = "tournaments, their workflow, and its events for everybody who listens",
     .auth = WEIR_NONE,
     .route_key = "$request.body.type",
     .workflow_envelope = true,
     .registry = {.table = &connections, .lifetime = 1 * WEIR_HOUR},
+    .tables = (struct weir_table *const[]){&cb_tournaments, &cb_players, &cb_executions, NULL},
     .routes = (const struct weir_route[]){
         {"ping", ping, WEIR_PURE},
         {"$default", other, WEIR_PURE},
+        {"POST /tournaments", cb_tournament_create, WEIR_TICK},
+        {"GET /tournaments/{id}", cb_tournament_read, WEIR_READ},
+        {"POST /tournaments/{id}/players", cb_players_register, WEIR_TICK},
+        {"POST /tournaments/{id}/start", cb_workflow_start, WEIR_TICK},
+        {"GET /executions/{id}", cb_workflow_read, WEIR_READ},
+        {"@register", cb_workflow_register, WEIR_TICK},
+        {"@assign", cb_workflow_assign, WEIR_TICK},
+        {"@lock", cb_workflow_lock, WEIR_TICK},
+        {"@watch", cb_workflow_watch, WEIR_TICK},
         {0},
     },
 };

@@ -149,6 +149,8 @@ struct weir_text weir_request_id(struct weir_call *call);    /* the gateway's */
 struct weir_text weir_route_key(struct weir_call *call);
 struct weir_text weir_stage(struct weir_call *call);
 struct weir_text weir_environment(struct weir_call *call);   /* --env */
+struct weir_text weir_region(struct weir_call *call);        /* the configuration's `region` and `account`, for ARNs */
+struct weir_text weir_account(struct weir_call *call);
 struct weir_text weir_source_ip(struct weir_call *call);
 struct weir_text weir_user_agent(struct weir_call *call);
 int64_t weir_connected_at(struct weir_call *call);           /* epoch ms */

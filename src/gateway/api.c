@@ -121,6 +121,7 @@ static int routes_compile(struct gw_api *api, struct err *err)
     api->on_connect = map_get(&api->by_key, TEXT("$connect"));
     api->on_disconnect = map_get(&api->by_key, TEXT("$disconnect"));
     api->on_default = map_get(&api->by_key, TEXT("$default"));
+    api->short_default = api->on_default && api->on_default->handler && api->on_default->route_class == WEIR_PURE && config->auth != WEIR_JWT;
     if (config->auth == WEIR_JWT)
         api->needs_json = true; /* in-band renewal */
     return 0;

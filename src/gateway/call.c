@@ -347,6 +347,16 @@ struct weir_text weir_environment(struct weir_call *call)
     return text_out(call->gateway->config.environment);
 }
 
+struct weir_text weir_region(struct weir_call *call)
+{
+    return text_out(call->gateway->config.region);
+}
+
+struct weir_text weir_account(struct weir_call *call)
+{
+    return text_out(call->gateway->config.account);
+}
+
 struct weir_text weir_source_ip(struct weir_call *call)
 {
     if (!call->address.data && !call->tick && call->conn && call->conn->net)

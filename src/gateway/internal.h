@@ -78,6 +78,7 @@ struct gw_api {
     bool needs_json;             /* some WebSocket route beside $default exists */
     struct jwks *jwks;           /* NULL: the keys of tokens are the policy's */
     bool has_registry;
+    bool short_default;          /* a pure $default and no tokens: a message that selects no route may take the short way (dispatch.c) */
 };
 /* A declared table and what stands behind it. */
 struct gw_table {
@@ -282,6 +283,7 @@ struct gw_io {
     uint64_t kick_io;                 /* bit per io thread with new mail */
     struct ring **mail;               /* mail[i]: effects from io thread i (and from the services) */
     struct weir_call *free_calls;
+    struct weir_call *resident;       /* for the short way: never leaves the thread */
     uint32_t free_count;
     struct weir_call *waiting_first, *waiting_last; /* no tick credit yet; bounded by pausing their sockets */
     struct loop_timer second;         /* once a second: registry renewals, buckets, bans */
@@ -331,6 +333,7 @@ struct gw_reply {
 struct weir_call {
     struct tick_call base;
     struct arena arena;               /* kept through recycling; not zeroed */
+    /* What messages use: zeroed by gw_call_take. */
     struct gateway *gateway;
     struct gw_api *api;
     struct gw_io *io;                 /* owner of the memory; NULL in deferred calls */
@@ -338,54 +341,55 @@ struct weir_call {
     struct store_view *view;          /* what it reads from; NULL in pure calls */
     const struct gw_route *route;     /* NULL: none (registry work alone) */
     enum gw_call_kind kind;
-    struct net_id conn_id;            /* valid unless kind is DEFERRED */
+    uint8_t stage;
     bool has_conn;                    /* a WebSocket connection stands behind it */
+    bool binary;
+    bool parsed;                      /* root was looked for */
+    bool parsed_late;                 /* root was made while the handler ran: forgotten when it runs again */
+    bool client_error;                /* err_code and err_text below were set */
+    bool wrote;                       /* staged something durable */
+    bool ready;                       /* the answer is made; the call only keeps its place in the lane */
+    struct net_id conn_id;            /* valid unless kind is DEFERRED */
+    int failed;                       /* 0, or the negative code of the first failure */
+    int status;                       /* $connect and REST; 0: by the outcome */
+    uint32_t doc_count;
     struct gw_conn *conn;             /* io thread only: never touched while in the tick */
     struct gw_identity *identity;     /* a reference */
     const struct gw_about *about;     /* borrowed: lives while the call is outstanding */
     int64_t connected_ms;             /* wall */
+    int64_t now_ms;                   /* the tick's time; 0 outside until asked for */
     struct text address;              /* the client's, in address_text */
-    uint8_t stage;
-    bool binary;
     struct text body;
     const struct json *root;          /* parsed body, NULL when it is no JSON object */
-    bool parsed;                      /* root was looked for */
+    struct gw_reply reply;            /* the first answer; text.data NULL: none */
+    struct gw_reply *reply_last;
+    struct weir_json *docs;           /* JSON being written (call_json.c); given back when the handler has returned */
+    struct gw_effect *sent_first, *sent_last; /* effects of a call outside the tick, kept back until its handler has succeeded */
+    size_t touched_items, touched_bytes;
+    size_t cursors;
+    struct weir_call *next;           /* free, held or waiting lists */
+    int64_t token_exp_s, token_now_s; /* told with TOKEN_EXPIRED; exp 0: not */
+    int64_t retry_after_ms;           /* told with RATE_LIMITED; 0: not */
+    /* What only other kinds of calls use: zero in every recycled call (gw_call_give), so that a message does not pay for it. */
+    char cold[1];
+    int close_code;
+    struct text close_reason;
     struct text method, path;         /* REST */
     struct gw_header *headers, *query, *params;
     size_t header_count, query_count, param_count;
-    int close_code;
-    struct text close_reason;
-    int64_t now_ms;                   /* the tick's time; 0 outside until asked for */
-    /* result */
-    int failed;                       /* 0, or the negative code of the first failure */
-    bool client_error;                /* err_code and err_text below were set */
-    int status;                       /* $connect and REST; 0: by the outcome */
-    struct gw_reply reply;            /* the first answer; text.data NULL: none */
-    struct gw_reply *reply_last;
-    bool wrote;                       /* staged something durable */
-    size_t touched_items, touched_bytes;
-    struct store_cursor *cursor[8];   /* closed when the handler returns */
-    size_t cursors;
     struct text subprotocol;          /* $connect: to be accepted */
-    struct weir_json *docs;           /* JSON being written (call_json.c); given back when the handler has returned */
-    uint32_t doc_count;
-    struct gw_effect *sent_first, *sent_last; /* effects of a call outside the tick, kept back until its handler has succeeded */
-    bool parsed_late;                 /* root was made while the handler ran: forgotten when it runs again */
-    struct weir_call *next;           /* free, held or waiting lists */
-    struct live_consumer *consumer;   /* STREAM */
     struct text subprotocol_offered;  /* $connect: accepted when the route names none */
+    struct live_consumer *consumer;   /* STREAM */
+    struct gw_ask *ask;               /* RETAIN: the publish that follows the commit */
     struct gw_work work;              /* WORK: a wire's request (host.c) */
     int (*job)(struct gw_work *work, struct store_view *view);
     struct worker_job worker_job;
     int job_code;
-    bool ready;                       /* the answer is made; the call only keeps its place in the lane */
-    struct gw_ask *ask;               /* RETAIN: the publish that follows the commit */
-    int64_t token_exp_s, token_now_s; /* told with TOKEN_EXPIRED; exp 0: not */
-    int64_t retry_after_ms;           /* told with RATE_LIMITED; 0: not */
-    /* not zeroed by gw_call_take: */
+    /* never zeroed: */
     char tail[1];
     char address_text[46];
     char request_id[17];              /* made on first use; "" before */
+    struct store_cursor *cursor[8];   /* closed when the handler returns */
     char err_code[48], err_field[64], err_text[236];
 };
 /* From the io's pool, zeroed up to `tail` but for the arena. NULL without memory. */

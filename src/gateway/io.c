@@ -24,10 +24,10 @@ struct weir_call *gw_call_take(struct gw_io *io, struct gw_api *api)
         if (!call)
             return NULL;
         arena_init(&call->arena, GW_CALL_ARENA_FIRST, GW_CALL_ARENA_LIMIT);
+        memset(call->cold, 0, offsetof(struct weir_call, tail) - offsetof(struct weir_call, cold));
     }
-    struct arena arena = call->arena;
-    memset(call, 0, offsetof(struct weir_call, tail));
-    call->arena = arena;
+    memset(&call->base, 0, sizeof(call->base));
+    memset(&call->gateway, 0, offsetof(struct weir_call, cold) - offsetof(struct weir_call, gateway));
     call->request_id[0] = 0;
     call->gateway = io->gateway;
     call->api = api;
@@ -40,13 +40,16 @@ void gw_call_give(struct weir_call *call)
     struct gw_io *io = call->io;
     gw_identity_unref(call->identity);
     call->identity = NULL;
-    gw_call_docs_give(call);
+    if (call->docs)
+        gw_call_docs_give(call);
     if (io->free_count >= FREE_CALLS_MAX) {
         arena_fini(&call->arena);
         free(call);
         return;
     }
     arena_reset(&call->arena);
+    if (call->kind != GW_CALL_MESSAGE)
+        memset(call->cold, 0, offsetof(struct weir_call, tail) - offsetof(struct weir_call, cold));
     call->next = io->free_calls;
     io->free_calls = call;
     io->free_count++;
@@ -260,6 +263,8 @@ static void io_fini(struct gw_io *io)
 {
     gw_mail_abandon(io); /* what workers brought since */
     gw_live_io_end(io);
+    if (io->resident)
+        gw_call_give(io->resident);
     while (io->free_calls) {
         struct weir_call *call = io->free_calls;
         io->free_calls = call->next;
@@ -342,6 +347,8 @@ static void on_io_start(void *context, struct net_io *net)
     if (gw_io_begin(io))
         log_error("gateway", "io thread %u cannot watch its rings", io->index);
     gw_revoked_load(io);
+    io->resident = gw_call_take(io, NULL);
+    ASSERT(io->resident);
     loop_timer_init(&io->second, on_second);
     loop_timer_set(io->loop, &io->second, clock_mono_ms() + SECOND_MS);
 }

@@ -16,6 +16,7 @@
 #ifndef WEIR_TICK_INSIDE_H
 #define WEIR_TICK_INSIDE_H
 
+#include "base/clock.h"
 #include "tick/tick.h"
 
 #include "base/buf.h"
@@ -234,5 +235,12 @@ bool keep_stage(struct tick *tick);
 void keep_note(struct tick *tick, bool mark, uint64_t sequence, int64_t time_ms, size_t bytes);
 /* Truncates and flushes; no batch may be in flight. */
 void keep_house(struct tick *tick);
+
+/* The time that ticks have: due times were made from it, so they are compared with it. It stands while the clock is behind an earlier tick. */
+static inline int64_t tick_wall_ms(const struct tick *tick)
+{
+    int64_t now = clock_wall_ms();
+    return now > tick->last_time_ms ? now : tick->last_time_ms;
+}
 
 #endif

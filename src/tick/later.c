@@ -265,7 +265,7 @@ static struct slice *slice_find(struct tick *tick)
 
 void later_run(struct tick *tick)
 {
-    if (!tick->config.on_deferred || clock_wall_ms() < tick->later_next_ms)
+    if (!tick->config.on_deferred || tick_wall_ms(tick) < tick->later_next_ms)
         return;
     bool fresh = !tick->current->begun;
     batch_begin(tick);

@@ -187,7 +187,7 @@ static int64_t wait_ms(const struct tick *tick, bool closing)
     if (tick->ready_first)
         return TICK_REFUSED_MS;
     int64_t wait = tick->sweep_mono_ms - clock_mono_ms();
-    int64_t due = tick->config.on_deferred && tick->later_next_ms < INT64_MAX ? tick->later_next_ms - clock_wall_ms() : MINUTE_MS;
+    int64_t due = tick->config.on_deferred && tick->later_next_ms < INT64_MAX ? tick->later_next_ms - tick_wall_ms(tick) : MINUTE_MS;
     if (due <= 0) /* it is due and did not run: refused, held, or the tick is full behind a flight */
         due = TICK_REFUSED_MS;
     wait = wait < 1 ? 1 : wait;
