@@ -3,7 +3,7 @@
  * indexes, expiry), staged, sealed and applied in batches of 128, and one look-up of a key that is not there for each: the limit that the whole
  * way from socket to socket is compared with.
  *
- *   store [--seconds T]      prints one JSON object
+ *   store [--seconds T] [--encrypted]      prints one JSON object
  */
 #include "base/assert.h"
 #include "base/clock.h"
@@ -58,13 +58,15 @@ static void put_one(struct store_view *view, const struct store_table *table, st
 
 int main(int argc, char **argv)
 {
-    double seconds = argc == 3 && strcmp(argv[1], "--seconds") == 0 ? atof(argv[2]) : 3;
+    static const unsigned char key[32] = "a key for measuring";
+    bool encrypted = argc > 1 && strcmp(argv[argc - 1], "--encrypted") == 0;
+    double seconds = argc >= 3 && strcmp(argv[1], "--seconds") == 0 ? atof(argv[2]) : 3;
     char folder[] = "/tmp/weir-bench-store-XXXXXX", command[128];
     struct store *store;
     struct store_stage *stage;
     struct err err = {0};
     ASSERT(mkdtemp(folder));
-    struct store_config config = {.folder = folder};
+    struct store_config config = {.folder = folder, .key = encrypted ? key : NULL};
     if (store_open(&store, &config, &err) || store_stage_create(store, &stage)) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
@@ -87,7 +89,8 @@ int main(int argc, char **argv)
         arena_reset(&arena);
     }
     double taken = (double)(clock_mono_ns() - start) / 1e9;
-    printf("{\"mode\":\"store\",\"operations\":%llu,\"per_second\":%.0f,\"record_bytes_each\":%.0f}\n", (unsigned long long)n, (double)n / taken, (double)record.len / BATCH);
+    printf("{\"mode\":\"%s\",\"operations\":%llu,\"per_second\":%.0f,\"record_bytes_each\":%.0f}\n", encrypted ? "store, encrypted" : "store",
+        (unsigned long long)n, (double)n / taken, (double)record.len / BATCH);
     arena_fini(&arena);
     buf_fini(&record);
     store_stage_destroy(stage);

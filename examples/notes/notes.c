@@ -61,6 +61,21 @@ static void draft(struct weir_call *call)
     weir_ack(call);
 }
 
+/* To everybody in the room of a board; who was away asks with "resume" for what was said. */
+static void say(struct weir_call *call)
+{
+    struct weir_text board = weir_in_text(call, "board", 1, 64);
+    struct weir_json *message = weir_json(call);
+    weir_object(message);
+    weir_member(message, "type", WEIR_STR("said"));
+    weir_member(message, "board", board);
+    weir_member(message, "by", weir_user_id(call));
+    weir_member(message, "text", weir_in_text(call, "text", 1, 4096));
+    weir_end(message);
+    weir_publish(call, board, message);
+    weir_ack(call);
+}
+
 /* ---- the consumer ---- */
 
 static void count_one(struct weir_call *call, struct weir_text board, const char *what)
@@ -117,12 +132,13 @@ const struct weir_app weir_app_notes = {
         {"put", put, WEIR_TICK},
         {"take-down", take_down, WEIR_TICK},
         {"draft", draft, WEIR_TICK},
+        {"say", say, WEIR_TICK},
         {"@count", count, WEIR_TICK},
         {"@spoiled", spoiled, WEIR_TICK},
         {0},
     },
     .streams = (const struct weir_stream[]){
-        {.table = &notes, .route = "@count", .bisect = true, .start = WEIR_TRIM_HORIZON, .on_failure = "@spoiled"},
+        {.table = &notes, .route = "@count", .window_ms = 50, .bisect = true, .start = WEIR_TRIM_HORIZON, .on_failure = "@spoiled"},
         {0},
     },
     .live = (const struct weir_live[]){
@@ -131,4 +147,5 @@ const struct weir_app weir_app_notes = {
         {.table = &counts, .rule = WEIR_LIVE_ADMINS},
         {0},
     },
+    .room_history = {.messages = 250, .lifetime = WEIR_HOUR},
 };

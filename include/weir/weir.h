@@ -120,6 +120,13 @@ struct weir_live {
     const char *owner;         /* OWN: the attribute that holds the owner's user id */
 };
 
+/* Rooms keep their newest messages: those published by routes of the class WEIR_TICK and by POST .../@rooms/{room}. Each carries "position", and the action
+   {"action":"resume","room":..,"after":POSITION} joins the room with what was missed (docs/live-tables.md). */
+struct weir_history {
+    unsigned messages; /* of a room, up to 10,000; 0: none are kept */
+    int64_t lifetime;  /* ms; 0: only `messages` bounds them */
+};
+
 struct weir_app {
     const char *name;             /* "riddle_rush": mounted at /riddle-rush */
     const char *description;
@@ -140,6 +147,7 @@ struct weir_app {
     bool (*room_rule)(struct weir_call *call, struct weir_text room);
     const struct weir_stream *streams; /* ends with a table of NULL */
     const struct weir_live *live;      /* ends with a table of NULL */
+    struct weir_history room_history;
 };
 /* Each compiled-in application defines one and is listed in src/main/apps.c: extern const struct weir_app weir_app_<name>; */
 

@@ -252,6 +252,8 @@ void weir_publish(struct weir_call *call, struct weir_text room, struct weir_jso
     struct text body;
     if (!room_named(call, room) || !gw_call_json_text(call, json, &body))
         return;
+    if (call->tick && !gw_call_kept(call, gw_history_add(call, text_in(room), &body), NULL))
+        return;
     if (call->tick && call->api->config->retain_rooms && !gw_call_kept(call, gw_room_retain(call, text_in(room), body), NULL))
         return;
     to_all(call, GW_EFFECT_PUBLISH, text_in(room), body);

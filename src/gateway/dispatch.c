@@ -156,6 +156,8 @@ int gw_tick_run(struct tick *tick, struct tick_call *base)
     if (call->kind == GW_CALL_STREAM)
         code = gw_stream_run(call);
     if (call->kind == GW_CALL_RETAIN)
+        code = gw_history_publish(call);
+    if (call->kind == GW_CALL_RETAIN && !code && call->api->config->retain_rooms)
         code = gw_room_retain(call, call->ask->name, call->body);
     if (call->kind == GW_CALL_REVOKE)
         code = gw_revoke_store(call);

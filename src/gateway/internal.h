@@ -543,7 +543,7 @@ void gw_on_deferred_dead(void *context, struct text name, struct text payload, i
 int gw_on_deferred(void *context, struct tick *tick, struct tick_call *call, struct text name, struct text payload);
 
 /* ---- live_*.c: live tables and stream consumers (live.h) ---- */
-#define GW_LIVE_ROUTES 2
+#define GW_LIVE_ROUTES 3
 int gw_live_routes(struct gw_api *api, struct err *err);      /* adds subscribe and unsubscribe when the application declares live tables */
 int gw_live_create(struct gateway *gateway, struct err *err); /* before the threads */
 void gw_live_begin(struct gw_io *io);                         /* on the services' thread, when it starts */
@@ -552,6 +552,10 @@ void gw_live_io_end(struct gw_io *io);                        /* likewise */
 void gw_live_durable(struct gateway *gateway);                /* committing thread: there is something to follow */
 void gw_live_apply(struct gw_io *io, struct gw_effect *effect);
 void gw_live_leave_all(struct gw_io *io, struct gw_conn *conn);
+bool gw_has_history(const struct gw_api *api);                /* its rooms keep their newest messages (live_room.c) */
+int gw_history_add(struct weir_call *call, struct text room, struct text *message); /* in the tick: keeps it, with its position */
+int gw_history_publish(struct weir_call *call);               /* in the tick: RETAIN's part of it */
+void gw_history_resume(struct weir_call *call);               /* the route */
 int gw_stream_run(struct weir_call *call);                    /* in the tick: the position, and the records that are given up */
 void gw_stream_done(struct gw_io *io, struct weir_call *call);
 /* GET /<api>/@streams, GET and DELETE /<api>/@streams/<route>/failed. Already authorised. */

@@ -4,10 +4,13 @@
  *   live_request.c  tick          subscribe and unsubscribe: the request, who may read what, the specification of a subscription
  *   live_spec.c     any           a specification as bytes, which items it holds, what a change is to it
  *   live_conn.c     io threads    subscriptions of connections: what is sent, and when one falls behind
- *   live_feed.c     services      topics, the rounds over the feed, catching up from the journal
+ *   live_topic.c    services      topics, and how a change finds them
+ *   live_feed.c     services      the rounds over the feed, catching up from the journal
  *   live_scan.c     services, workers    snapshots, page by page
  *   live_frame.c    services      changes as frames, and their conflation
+ *   live_room.c     tick          rooms with a history; publishes and resumes are in one order anyway, so they need no feed
  *   live_stream.c   services, tick       consumers: batches to a handler, positions, records that fail
+ *   live_stream_http.c  io threads       where they stand, and what they gave up
  *
  * A topic is one specification; all its subscribers share its frames. The rule that makes it gap-free: each thing sent to a subscriber covers the changes
  * (from, to] of its topic, and live_conn.c takes it only when it continues what the subscriber has. Everything else (a full socket, a lost message, a snapshot
@@ -74,6 +77,7 @@ struct live_message {
     enum live_kind kind;
     unsigned io;
     uint64_t serial, id;
+    uint32_t pull;    /* which one of the subscriber's; the answer says it again */
     struct net_id conn;
     struct feed_position from, to;
     bool fresh;       /* no position: a snapshot is wanted */
@@ -118,12 +122,19 @@ void live_conn_apply(struct gw_io *io, struct gw_effect *effect);
 
 /* ---- services' thread ---- */
 
+/* Nobody follows; only consumers that gather for a while anyway: they look now and then, and a commit costs no wake-up; somebody who wants each change now. */
+enum live_wanted { LIVE_NOBODY, LIVE_LEISURE, LIVE_NOW };
+
 struct live_topic;
 struct live_watch; /* a table that topics look at */
 struct gw_live {
     struct gateway *gateway;
     struct gw_io *io;             /* NULL until the thread runs */
-    int wanted;                   /* atomic: somebody follows */
+    int wanted;                   /* atomic, enum live_wanted */
+    int told;                     /* atomic: the thread knows that there is something to read at leisure */
+    bool look;                    /* read in this turn, whoever follows */
+    int64_t leisure_ms;           /* how long commits may be left alone when only consumers with a window follow */
+    struct loop_timer leisure;
     struct map topics;            /* by specification */
     struct map watches;           /* by table name */
     size_t topic_count;

@@ -15,6 +15,7 @@
 #define QUEUE_MAX ((size_t)128 << 10)  /* bytes in the socket's queue above which nothing is added */
 #define BATCH_MESSAGES 1024            /* a larger announcement is pulled in slices */
 #define ROOM_LOOK_MS 10                /* how often lagging sockets are looked at */
+#define ANSWER_MS 30000                /* a pull without an answer is made again: a message was lost for want of memory or room */
 
 enum live_state { LIVE_ASKED, LIVE_LAGGING, LIVE_LIVE };
 
@@ -32,6 +33,8 @@ struct live_entry {
     struct live_local *local;
     uint32_t at; /* in local->entry */
     uint8_t state;
+    uint32_t pulls;        /* made; only the answer of the newest counts */
+    int64_t asked_ms;      /* monotonic */
     bool fresh, given, scanning, needs_admin;
     uint64_t serial;
     struct feed_position position;
@@ -41,11 +44,12 @@ struct live_io {
     uint64_t serials;
     uint32_t entries;
     struct list lagging;
-    struct loop_timer look;
+    struct loop_timer look, watch;
     struct gw_io *io;
 };
 
 static void look(struct loop *loop, struct loop_timer *timer);
+static void watch(struct loop *loop, struct loop_timer *timer);
 
 static struct live_io *live_io_of(struct gw_io *io)
 {
@@ -57,6 +61,7 @@ static struct live_io *live_io_of(struct gw_io *io)
     map_init(&live->locals);
     list_init(&live->lagging);
     loop_timer_init(&live->look, look);
+    loop_timer_init(&live->watch, watch);
     live->io = io;
     live->serials = (uint64_t)io->index << 48;
     io->live = live;
@@ -93,6 +98,7 @@ static void pull(struct gw_io *io, struct live_entry *entry)
     struct live_message message = {
         .kind = LIVE_PULL,
         .serial = entry->serial,
+        .pull = ++entry->pulls,
         .id = entry->local->id,
         .conn = *net_conn_id(entry->conn->net),
         .from = entry->position,
@@ -104,6 +110,7 @@ static void pull(struct gw_io *io, struct live_entry *entry)
         lag(io, entry);
     else
         entry->state = LIVE_ASKED;
+    entry->asked_ms = clock_mono_ms();
 }
 
 static void look(struct loop *loop, struct loop_timer *timer)
@@ -122,6 +129,20 @@ static void look(struct loop *loop, struct loop_timer *timer)
         list_remove(&entry->lagging);
         pull(live->io, entry);
     }
+}
+
+/* As long as there are entries. */
+static void watch(struct loop *loop, struct loop_timer *timer)
+{
+    struct live_io *live = LIST_ENTRY(timer, struct live_io, watch);
+    struct live_local *local;
+    size_t at = 0;
+    if (live->entries)
+        loop_timer_set(loop, timer, loop_now_ms(loop) + ANSWER_MS);
+    while ((local = map_next(&live->locals, &at)))
+        for (uint32_t i = 0; i < local->count; i++)
+            if (local->entry[i]->state == LIVE_ASKED && loop_now_ms(loop) - local->entry[i]->asked_ms >= ANSWER_MS)
+                pull(live->io, local->entry[i]);
 }
 
 /* ---- entries ---- */
@@ -231,6 +252,8 @@ static struct live_entry *entry_make(struct gw_io *io, struct gw_conn *conn, str
     entry->next = conn->live;
     conn->live = entry;
     io->live->entries++;
+    if (!loop_timer_is_set(&io->live->watch))
+        loop_timer_set(io->loop, &io->live->watch, clock_mono_ms() + ANSWER_MS);
     counter_add(COUNTER_live_subscriptions, 1);
     return entry;
 }
@@ -360,7 +383,7 @@ void live_conn_apply(struct gw_io *io, struct gw_effect *effect)
         on_unsubscribe(io, conn, &message, effect);
     } else {
         struct live_entry *entry = entry_find(conn, message.id, message.serial);
-        if (entry)
+        if (entry && entry->state == LIVE_ASKED && entry->pulls == message.pull)
             on_answer(io, entry, &message, effect->frame);
     }
 }

@@ -11,40 +11,12 @@
  * Bounds: a round ends with a record after 256 records or 256 KB; a slice after 64 KB, 512 changes or 4,096 records. A ring that is full stops everything here
  * until it is not; the followers then read the journal.
  */
-#include "gateway/live.h"
+#include "gateway/live_topic.h"
 
 #include <stdlib.h>
 
-#define PIVOTS_MAX 16      /* attributes of a table that topics are found by; topics of further ones are looked at with every change */
 #define RETRY_MS 5
 #define ROUND_ARENA ((size_t)256 << 20) /* bytes; a record's items, decoded */
-
-struct live_topic {
-    struct text key; /* the specification's bytes */
-    struct live_spec spec;
-    uint64_t id;
-    uint64_t announced; /* the sequence up to which its last announcement went */
-    struct live_watch *watch;
-    struct live_topic *same; /* topics with the same pivot value */
-    struct live_topic *dirty_next;
-    bool dirty;
-    uint64_t open; /* bit per io thread */
-    struct live_collect collect;
-    struct text value; /* of its pivot: type, then text; empty: none */
-    unsigned pivot;
-    char bytes[];
-};
-struct live_pivot {
-    struct text name; /* allocated */
-    struct map by_value;
-};
-struct live_watch {
-    struct text name; /* allocated */
-    size_t topics;
-    struct live_topic *all; /* topics without a pivot */
-    struct live_pivot pivot[PIVOTS_MAX];
-    unsigned pivots;
-};
 
 /* ---- sending ---- */
 
@@ -107,120 +79,7 @@ static bool send_rest(struct gw_live *live)
 
 /* ---- topics ---- */
 
-static struct text text_keep(struct text text)
-{
-    char *copy = malloc(text.len + 1);
-    if (!copy)
-        return TEXT_NONE;
-    if (text.len)
-        memcpy(copy, text.data, text.len);
-    return text_make(copy, text.len);
-}
-
-static void watch_end(struct gw_live *live, struct live_watch *watch)
-{
-    map_delete(&live->watches, watch->name);
-    for (unsigned i = 0; i < watch->pivots; i++) {
-        map_fini(&watch->pivot[i].by_value);
-        free((char *)watch->pivot[i].name.data);
-    }
-    free((char *)watch->name.data);
-    free(watch);
-}
-
-static struct live_watch *watch_of(struct gw_live *live, struct text table)
-{
-    struct live_watch *watch = map_get(&live->watches, table);
-    if (watch)
-        return watch;
-    watch = calloc(1, sizeof(*watch));
-    if (!watch)
-        return NULL;
-    watch->name = text_keep(table);
-    if (!watch->name.data || map_put(&live->watches, watch->name, watch, NULL)) {
-        free((char *)watch->name.data);
-        free(watch);
-        return NULL;
-    }
-    return watch;
-}
-
-/* The pivot of an attribute, made when there is room; PIVOTS_MAX: none. */
-static unsigned pivot_of(struct live_watch *watch, struct text name)
-{
-    for (unsigned i = 0; i < watch->pivots; i++)
-        if (text_equal(watch->pivot[i].name, name))
-            return i;
-    struct text kept = watch->pivots < PIVOTS_MAX ? text_keep(name) : TEXT_NONE;
-    if (!kept.data)
-        return PIVOTS_MAX;
-    struct live_pivot *pivot = &watch->pivot[watch->pivots];
-    pivot->name = kept;
-    map_init(&pivot->by_value);
-    return watch->pivots++;
-}
-
-static void topic_file(struct live_topic *topic)
-{
-    struct live_watch *watch = topic->watch;
-    topic->pivot = topic->value.len ? pivot_of(watch, topic->spec.cond[0].name) : PIVOTS_MAX;
-    if (topic->pivot < PIVOTS_MAX) {
-        struct map *by_value = &watch->pivot[topic->pivot].by_value;
-        topic->same = map_get(by_value, topic->value);
-        if (map_put(by_value, topic->value, topic, NULL) == 0)
-            return;
-        topic->pivot = PIVOTS_MAX;
-    }
-    topic->same = watch->all;
-    watch->all = topic;
-}
-
-static void topic_unfile(struct live_topic *topic)
-{
-    struct live_watch *watch = topic->watch;
-    struct map *by_value = topic->pivot < PIVOTS_MAX ? &watch->pivot[topic->pivot].by_value : NULL;
-    struct live_topic *first = by_value ? map_get(by_value, topic->value) : watch->all;
-    if (first != topic) {
-        while (first->same != topic)
-            first = first->same;
-        first->same = topic->same;
-        return;
-    }
-    if (!by_value) {
-        watch->all = topic->same;
-        return;
-    }
-    map_delete(by_value, topic->value); /* its key was this topic's; the freed slot takes the next one's */
-    if (topic->same && map_put(by_value, topic->same->value, topic->same, NULL))
-        ASSERT(!"a map that has just lost an entry has room for one");
-}
-
-static void topic_end(struct gw_live *live, struct live_topic *topic)
-{
-    struct live_watch *watch = topic->watch;
-    topic_unfile(topic);
-    map_delete(&live->topics, topic->key);
-    live_collect_fini(&topic->collect);
-    free(topic);
-    if (--watch->topics == 0)
-        watch_end(live, watch);
-    live->topic_count--;
-    if (live->topic_count == 0) {
-        feed_close(live->head);
-        live->head = NULL;
-    }
-    live_follow_changed(live);
-}
-
-static size_t value_key(char *out, const struct live_cond *cond)
-{
-    out[0] = (char)cond->type;
-    if (cond->text.len)
-        memcpy(out + 1, cond->text.data, cond->text.len);
-    return 1 + cond->text.len;
-}
-
-static bool head_open(struct gw_live *live)
+bool live_head_open(struct gw_live *live)
 {
     struct err err = {0};
     if (live->head)
@@ -232,41 +91,11 @@ static bool head_open(struct gw_live *live)
     return false;
 }
 
-static struct live_topic *topic_make(struct gw_live *live, struct text spec_bytes, uint64_t id)
-{
-    struct live_topic *topic = calloc(1, sizeof(*topic) + spec_bytes.len * 2 + 1);
-    if (!topic)
-        return NULL;
-    memcpy(topic->bytes, spec_bytes.data, spec_bytes.len);
-    topic->key = text_make(topic->bytes, spec_bytes.len);
-    topic->id = id;
-    live_collect_init(&topic->collect);
-    if (live_spec_decode(topic->key, &topic->spec) || !head_open(live)) {
-        free(topic);
-        return NULL;
-    }
-    if (topic->spec.conds && topic->spec.cond[0].type != LIVE_PRESENT)
-        topic->value = text_make(topic->bytes + spec_bytes.len, value_key(topic->bytes + spec_bytes.len, &topic->spec.cond[0]));
-    topic->watch = watch_of(live, topic->spec.table);
-    if (!topic->watch || map_put(&live->topics, topic->key, topic, NULL)) {
-        if (topic->watch && !topic->watch->topics)
-            watch_end(live, topic->watch);
-        free(topic);
-        return NULL;
-    }
-    topic->watch->topics++;
-    topic_file(topic);
-    topic->announced = live->at;
-    live->topic_count++;
-    live_follow_changed(live);
-    return topic;
-}
-
 static void on_open(struct gw_live *live, const struct live_message *message, struct text spec)
 {
     struct live_topic *topic = map_get(&live->topics, spec);
     if (!topic)
-        topic = topic_make(live, spec, message->id);
+        topic = live_topic_make(live, spec, message->id);
     if (topic)
         topic->open |= UINT64_C(1) << message->io;
 }
@@ -278,7 +107,7 @@ static void on_close(struct gw_live *live, const struct live_message *message, s
         return;
     topic->open &= ~(UINT64_C(1) << message->io);
     if (!topic->open)
-        topic_end(live, topic);
+        live_topic_end(live, topic);
 }
 
 /* ---- a round ---- */
@@ -294,18 +123,6 @@ static void collect(struct gw_live *live, struct live_topic *topic, uint64_t seq
     topic->dirty = true;
     topic->dirty_next = live->dirty;
     live->dirty = topic;
-}
-
-static struct live_topic *chain_of(const struct live_pivot *pivot, const struct attr *item, struct buf *scratch)
-{
-    const struct attr *value = item ? item_get(item, pivot->name) : NULL;
-    struct live_cond cond;
-    if (!value || !live_cond_of(value, &cond))
-        return NULL;
-    buf_clear(scratch);
-    buf_add_u8(scratch, cond.type);
-    buf_add_text(scratch, cond.text);
-    return scratch->failed ? NULL : map_get(&pivot->by_value, buf_text(scratch));
 }
 
 static int decode(struct arena *arena, const struct store_change *change, struct attr **keys, struct attr **before, struct attr **after)
@@ -328,7 +145,7 @@ static int distribute(struct gw_live *live, struct live_watch *watch, uint64_t s
         return code;
     buf_init(&scratch, LIVE_SPEC_MAX);
     for (unsigned i = 0; i < watch->pivots; i++) {
-        struct live_topic *was = chain_of(&watch->pivot[i], before, &scratch), *is = chain_of(&watch->pivot[i], after, &scratch);
+        struct live_topic *was = live_topic_chain(&watch->pivot[i], before, &scratch), *is = live_topic_chain(&watch->pivot[i], after, &scratch);
         for (struct live_topic *topic = was; topic; topic = topic->same)
             collect(live, topic, sequence, change, keys, before, after);
         for (struct live_topic *topic = is == was ? NULL : is; topic; topic = topic->same)
@@ -391,7 +208,7 @@ static void head_lost(struct gw_live *live, int code, const struct err *err)
     log_error("live", "the journal cannot be followed: %s", err->code ? err->text : err_text(code));
     feed_close(live->head);
     live->head = NULL;
-    if (!head_open(live))
+    if (!live_head_open(live))
         return;
     size_t at = 0;
     struct live_topic *topic;
@@ -503,14 +320,18 @@ static void slice(struct gw_live *live, struct live_message *message, struct liv
     arena_reset(&live->arena);
 }
 
-/* False: it must wait. */
-static bool answer_pull(struct gw_live *live, struct gw_effect *effect)
+/* False: it must wait. `again`: it has waited; its topic may have ended since. */
+static bool answer_pull(struct gw_live *live, struct gw_effect *effect, bool again)
 {
     struct live_message message;
     struct text spec;
     live_effect_read(effect, &message, &spec);
     struct live_topic *topic = map_get(&live->topics, spec);
-    if (!topic) { /* memory was lacking when it was to be made */
+    if (!topic && !again) { /* what should have opened it was lost */
+        on_open(live, &message, spec);
+        topic = map_get(&live->topics, spec);
+    }
+    if (!topic) {
         message.kind = LIVE_END;
         message.code = ERR_MEMORY;
         live_send(live, message.io, live_effect(&message, TEXT_NONE, NULL));
@@ -533,9 +354,9 @@ static bool answer_pull(struct gw_live *live, struct gw_effect *effect)
     return true;
 }
 
-static void on_pull(struct gw_live *live, struct gw_effect *effect)
+static void on_pull(struct gw_live *live, struct gw_effect *effect, bool again)
 {
-    if (!live->out_first && answer_pull(live, effect))
+    if (!live->out_first && answer_pull(live, effect, again))
         return;
     __atomic_add_fetch(&effect->refs, 1, __ATOMIC_RELAXED);
     append(&live->wait_first, &live->wait_last, effect);
@@ -548,7 +369,7 @@ static void answer_waiting(struct gw_live *live)
     while (effect) {
         struct gw_effect *next = effect->next;
         effect->next = NULL;
-        on_pull(live, effect);
+        on_pull(live, effect, true);
         gw_effect_unref(effect);
         effect = next;
     }
@@ -574,7 +395,7 @@ void gw_live_apply(struct gw_io *io, struct gw_effect *effect)
         on_close(live, &message, spec);
         break;
     case LIVE_PULL:
-        on_pull(live, effect);
+        on_pull(live, effect, false);
         break;
     case LIVE_CANCEL:
         live_scan_cancel(live, message.serial);
@@ -589,25 +410,48 @@ void gw_live_apply(struct gw_io *io, struct gw_effect *effect)
 
 void live_follow_changed(struct gw_live *live)
 {
-    __atomic_store_n(&live->wanted, live->topic_count > 0 || live->consumer_count > 0, __ATOMIC_SEQ_CST);
+    bool now = live->topic_count > 0 || (live->consumer_count > 0 && live->leisure_ms == 0);
+    __atomic_store_n(&live->wanted, now ? LIVE_NOW : live->consumer_count > 0 ? LIVE_LEISURE : LIVE_NOBODY, __ATOMIC_SEQ_CST);
+    live->look = true;
 }
 
 void gw_live_durable(struct gateway *gateway)
 {
     /* Read by an exchange, which no earlier store passes: either this sees a new follower, or the follower sees the new sequence. */
-    if (gateway->live && __atomic_fetch_or(&gateway->live->wanted, 0, __ATOMIC_SEQ_CST))
+    int wanted = gateway->live ? __atomic_fetch_or(&gateway->live->wanted, 0, __ATOMIC_SEQ_CST) : LIVE_NOBODY;
+    if (wanted == LIVE_NOW || (wanted == LIVE_LEISURE && !__atomic_exchange_n(&gateway->live->told, 1, __ATOMIC_SEQ_CST)))
         loop_wake(gateway->io[gateway->io_count].loop);
+}
+
+/* Is there somebody to read for in this turn? Else what was committed is left for a while. */
+static bool is_time(struct gw_live *live)
+{
+    bool look = live->look || live->topic_count > 0 || live->leisure_ms == 0;
+    if (!look && __atomic_load_n(&live->told, __ATOMIC_SEQ_CST) && !loop_timer_is_set(&live->leisure))
+        loop_timer_set(live->io->loop, &live->leisure, clock_mono_ms() + live->leisure_ms);
+    live->look = false;
+    return look;
 }
 
 static int turn(void *context)
 {
     struct gw_live *live = context;
-    if (!send_rest(live))
+    if (!send_rest(live) || !is_time(live))
         return 0;
     int done = live->head ? round_run(live) : 0;
     if (live->wait_first)
         answer_waiting(live);
-    return done + live_streams_turn(live);
+    done += live_streams_turn(live);
+    live->look = live->look || done > 0;
+    return done;
+}
+
+static void on_leisure(struct loop *loop, struct loop_timer *timer)
+{
+    struct gw_live *live = LIST_ENTRY(timer, struct gw_live, leisure);
+    (void)loop;
+    __atomic_store_n(&live->told, 0, __ATOMIC_SEQ_CST); /* before the reading: what comes after it tells again */
+    live->look = true;
 }
 
 static void on_retry(struct loop *loop, struct loop_timer *timer)
@@ -622,8 +466,9 @@ static void on_second(struct loop *loop, struct loop_timer *timer)
 {
     struct gw_live *live = LIST_ENTRY(timer, struct gw_live, second);
     loop_timer_set(loop, timer, loop_now_ms(loop) + SECOND_MS);
+    live->look = true;
     if (live->topic_count && !live->head)
-        head_open(live);
+        live_head_open(live);
     live_scan_second(live);
     live_streams_second(live);
 }
@@ -648,6 +493,7 @@ void gw_live_begin(struct gw_io *io)
     live->io = io;
     loop_timer_init(&live->retry, on_retry);
     loop_timer_init(&live->second, on_second);
+    loop_timer_init(&live->leisure, on_leisure);
     loop_timer_set(io->loop, &live->second, clock_mono_ms() + SECOND_MS);
     live_streams_begin(live);
     live_follow_changed(live);
@@ -674,13 +520,14 @@ void gw_live_end(struct gateway *gateway)
     if (live->io) {
         loop_timer_stop(live->io->loop, &live->retry);
         loop_timer_stop(live->io->loop, &live->second);
+        loop_timer_stop(live->io->loop, &live->leisure);
     }
     drop_list(live->out_first);
     drop_list(live->wait_first);
     live_scan_end_all(live);
     live_streams_end(live);
     while ((at = 0, topic = map_next(&live->topics, &at)))
-        topic_end(live, topic);
+        live_topic_end(live, topic);
     map_fini(&live->topics);
     map_fini(&live->watches);
     arena_fini(&live->arena);

@@ -10,7 +10,7 @@
  */
 #include "gateway/live.h"
 
-static const struct text routes[GW_LIVE_ROUTES] = {{"subscribe", 9}, {"unsubscribe", 11}};
+#define HISTORY_MAX 10000 /* messages of a room */
 
 /* ---- who may ---- */
 
@@ -272,20 +272,32 @@ static int check(struct gw_api *api, struct err *err)
     return 0;
 }
 
-int gw_live_routes(struct gw_api *api, struct err *err)
+static int add_route(struct gw_api *api, struct text key, void (*handler)(struct weir_call *call), struct err *err)
 {
-    static void (*const handlers[GW_LIVE_ROUTES])(struct weir_call *call) = {subscribe, unsubscribe};
-    if (!api->config->app || !api->config->app->live)
-        return 0;
-    for (int i = 0; i < GW_LIVE_ROUTES; i++) {
-        if (map_get(&api->by_key, routes[i]))
-            continue; /* the application's own */
-        struct gw_route *route = &api->routes[api->route_count++];
-        *route = (struct gw_route){.key = routes[i], .handler = handlers[i], .route_class = WEIR_TICK, .attempts = 1, .api = api};
-        if (map_put(&api->by_key, route->key, route, NULL))
-            return err_set(err, ERR_MEMORY, "out of memory");
-    }
+    if (map_get(&api->by_key, key))
+        return 0; /* the application's own */
+    struct gw_route *route = &api->routes[api->route_count++];
+    *route = (struct gw_route){.key = key, .handler = handler, .route_class = WEIR_TICK, .attempts = 1, .api = api};
     api->copies = true;
     api->needs_json = true;
-    return check(api, err);
+    return map_put(&api->by_key, route->key, route, NULL) ? err_set(err, ERR_MEMORY, "out of memory") : 0;
+}
+
+int gw_live_routes(struct gw_api *api, struct err *err)
+{
+    const struct weir_app *app = api->config->app;
+    int code = 0;
+    if (app && app->live) {
+        code = add_route(api, TEXT("subscribe"), subscribe, err);
+        if (!code)
+            code = add_route(api, TEXT("unsubscribe"), unsubscribe, err);
+        if (!code)
+            code = check(api, err);
+    }
+    if (!code && gw_has_history(api)) {
+        code = app->room_history.messages > HISTORY_MAX || app->room_history.lifetime < 0
+            ? err_set(err, ERR_INVALID, "API %.*s: a room keeps at most %d messages, and its lifetime is not negative", TEXT_FMT(api->config->name), HISTORY_MAX)
+            : add_route(api, TEXT("resume"), gw_history_resume, err);
+    }
+    return code;
 }

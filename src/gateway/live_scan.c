@@ -15,6 +15,7 @@ struct live_scan {
     struct list link;
     struct gw_live *live;
     struct live_message asker; /* of the newest pull */
+    uint64_t id;               /* the subscription's */
     struct live_spec spec;
     int slot;                  /* bit of slots_used; -1: waits for one */
     bool running;              /* a job is on a worker: it alone touches what follows `job` */
@@ -92,7 +93,7 @@ static int scan_page(struct live_scan *scan)
     if (code)
         return code;
     buf_init(&out, PAGE_JSON_MAX);
-    buf_add_format(&out, "{\"type\":\"snapshot\",\"subscription\":\"%016llx\",\"sequence\":%llu,\"items\":[", (unsigned long long)scan->asker.id,
+    buf_add_format(&out, "{\"type\":\"snapshot\",\"subscription\":\"%016llx\",\"sequence\":%llu,\"items\":[", (unsigned long long)scan->id,
         (unsigned long long)scan->sequence);
     code = scan_items(scan, &out, &items);
     buf_add_format(&out, "],\"last\":%s}", scan->last ? "true" : "false");
@@ -221,6 +222,7 @@ static void scan_begin(struct gw_live *live, const struct live_message *pull, st
     memcpy(scan->bytes, spec.data, spec.len);
     scan->live = live;
     scan->asker = *pull;
+    scan->id = pull->id;
     scan->slot = -1;
     arena_init(&scan->arena, 4096, 16 << 20);
     arena_init(&scan->page, 16384, 16 << 20);

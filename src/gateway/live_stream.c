@@ -9,10 +9,10 @@
  * with the record and its error, in the commit that moves the position past it. Without bisect the whole batch is tried, and given up record by record. What
  * is no fault of the records (a full disk, no memory) is waited for, and never counts.
  *
- * Records of other tables move the position too, but only in memory: it is written when a thousand records lie between, so that the journal can be
+ * Records of other tables move the position too, but only in memory: it is written when a thousand records or ten minutes lie between, so that the journal can be
  * forgotten behind an idle consumer.
  */
-#include "gateway/live.h"
+#include "gateway/live_stream.h"
 #include "base/cursor.h"
 #include "store/key.h"
 
@@ -27,44 +27,7 @@
 #define BACKOFF_MAX_MS 10000
 #define TURN_RECORDS 1024               /* journal records one consumer looks at in a turn */
 #define IDLE_RECORDS 1000               /* records of others behind the stored position before it is stored again */
-#define LIST_MAX 1000                   /* rows of one listing or deletion */
-
-enum consumer_state { GATHERING, FLYING, WAITING };
-enum consumer_job { JOB_RUN, JOB_PLACE, JOB_GIVE_UP };
-
-struct live_record { /* one record in the batch's text */
-    struct feed_position at;
-    uint32_t from, len;
-};
-struct live_consumer {
-    struct gw_live *live;
-    struct gw_api *api;
-    const struct weir_stream *decl;
-    struct gw_route *route, *on_failure;
-    struct text table;     /* name; known when the thread begins */
-    struct text key;       /* of its position's row; allocated */
-    uint32_t batch_max;
-    int64_t window_ms;
-    int retries;
-    struct feed *feed;
-    struct feed_position stored; /* durable */
-    struct feed_position behind; /* the batch begins behind it */
-    struct feed_position end;    /* and ends here */
-    struct feed_position bad;    /* where the batch that failed ended: until there, small batches without a window */
-    struct buf text;             /* the records, with commas between */
-    struct live_record *record;
-    uint32_t count, limit;
-    int64_t first_ms;      /* monotonic: when the batch began */
-    int64_t oldest_ms;     /* wall: commit of its first record */
-    enum consumer_state state;
-    enum consumer_job job;
-    bool with_route;       /* GIVE_UP: on_failure runs too */
-    int attempts;          /* failures of this batch that count */
-    int64_t backoff_ms;
-    struct loop_timer timer;
-    char error[48], message[236];
-    int64_t shown_sequence, shown_age_ms, shown_given_up; /* atomic: for the listing */
-};
+#define IDLE_MS (10 * MINUTE_MS)        /* or so long, when anything beside such positions was written */
 
 /* ---- start ---- */
 
@@ -116,7 +79,7 @@ int live_streams_create(struct gw_live *live, struct err *err)
     return 0;
 }
 
-static void key_of(struct buf *key, struct text api, struct text route)
+void live_consumer_key(struct buf *key, struct text api, struct text route)
 {
     buf_add_text(key, api);
     buf_add_char(key, 0);
@@ -162,11 +125,12 @@ static void consumer_begin(struct live_consumer *c)
     struct buf key;
     buf_init(&key, 4096);
     c->table = table ? store_table_name(table) : TEXT_NONE;
-    key_of(&key, c->api->config->name, text_of(c->decl->route));
+    live_consumer_key(&key, c->api->config->name, text_of(c->decl->route));
     buf_add_text(&key, c->table);
     ASSERT(!key.failed);
     c->key = buf_text(&key);
     loop_timer_init(&c->timer, on_timer);
+    c->stored_ms = clock_mono_ms();
     if (stored_position(c, &c->stored)) {
         c->behind = c->end = c->stored;
         return;
@@ -177,10 +141,16 @@ static void consumer_begin(struct live_consumer *c)
     submit(c, JOB_PLACE); /* what comes from now on is its own, also after a crash */
 }
 
+#define LEISURE_MAX_MS 250 /* so that a batch that is full soon does not wait for its window */
+
 void live_streams_begin(struct gw_live *live)
 {
+    live->leisure_ms = LEISURE_MAX_MS;
     for (size_t i = 0; i < live->consumer_count; i++)
         consumer_begin(&live->consumers[i]);
+    for (size_t i = 0; i < live->consumer_count; i++)
+        if (live->consumers[i].window_ms / 4 < live->leisure_ms)
+            live->leisure_ms = live->consumers[i].window_ms / 4;
     if (live->consumer_count)
         keep_journal(live);
 }
@@ -252,17 +222,40 @@ static int record_add(struct live_consumer *c, uint64_t sequence, const struct s
     return 0;
 }
 
-/* The journal has forgotten what was not taken: it is said, and the oldest that is left comes next. */
-static void consumer_lost(struct live_consumer *c, const struct err *err)
+/* What was not taken cannot be read any more: it is said, and the next that can be read comes next. Forgotten by the journal (another copy of the folder, say), or damaged:
+   then that one record is left out. */
+static void consumer_lost(struct live_consumer *c, struct feed_position at, const struct err *err)
 {
-    uint64_t first = journal_first(c->live->gateway->config.journal);
-    log_error("stream", "%.*s %s: changes behind %llu are lost to it: %s", TEXT_FMT(c->api->config->name), c->decl->route,
-        (unsigned long long)c->behind.sequence, err->text);
-    if (first && first - 1 > c->behind.sequence)
-        c->behind = c->end = (struct feed_position){first - 1, FEED_ALL};
-    else
-        c->behind = c->end = (struct feed_position){tick_durable(c->live->gateway->tick), FEED_ALL};
+    uint64_t first = journal_first(c->live->gateway->config.journal), durable = tick_durable(c->live->gateway->tick);
+    uint64_t next = at.number == FEED_ALL ? at.sequence + 1 : at.sequence;
+    if (first && first - 1 > next)
+        next = first - 1;
+    if (next > durable)
+        next = durable;
+    log_error("stream", "%.*s %s: changes from %llu to %llu are lost to it: %s", TEXT_FMT(c->api->config->name), c->decl->route,
+        (unsigned long long)at.sequence, (unsigned long long)next, err->text);
+    c->behind = c->end = (struct feed_position){next, FEED_ALL};
+}
+
+/* The feed cannot be read on; a batch that was begun goes first. */
+static void feed_failed(struct live_consumer *c, int code, struct err *err)
+{
+    if (!err->code)
+        err_set(err, code, "%s", err_text(code));
+    feed_close(c->feed);
+    c->feed = NULL;
+    if (code == ERR_NOT_FOUND || code == ERR_CORRUPT || code == ERR_VERSION) {
+        if (c->count)
+            c->limit = c->count; /* it is full as it is */
+        else
+            consumer_lost(c, c->end, err);
+        return;
+    }
+    log_warn("stream", "%.*s %s waits: %s", TEXT_FMT(c->api->config->name), c->decl->route, err->text);
     batch_clear(c);
+    c->end = c->behind;
+    c->state = RESTING;
+    loop_timer_set(c->live->io->loop, &c->timer, clock_mono_ms() + SECOND_MS);
 }
 
 static int feed_begin(struct live_consumer *c)
@@ -273,7 +266,7 @@ static int feed_begin(struct live_consumer *c)
         return 0;
     int code = feed_open(&c->feed, gateway->tick, gateway->config.journal, c->behind, &err);
     if (code == ERR_NOT_FOUND || code == ERR_INVALID) {
-        consumer_lost(c, &err);
+        consumer_lost(c, c->behind, &err);
         code = feed_open(&c->feed, gateway->tick, gateway->config.journal, c->behind, &err);
     }
     return code;
@@ -306,13 +299,8 @@ static int gather(struct live_consumer *c)
     }
     if (c->feed)
         c->end = feed_position(c->feed);
-    if (code && code != ERR_AGAIN) {
-        if (!err.code)
-            err_set(&err, code, "%s", err_text(code));
-        feed_close(c->feed);
-        c->feed = NULL;
-        consumer_lost(c, &err);
-    }
+    if (code && code != ERR_AGAIN)
+        feed_failed(c, code, &err);
     if (!c->count)
         c->behind = c->end;
     return records;
@@ -383,7 +371,7 @@ static int store_failed(struct weir_call *call, const struct live_consumer *c, c
     struct buf key, value;
     buf_init(&key, 4096);
     buf_init(&value, BATCH_JSON_MAX + 4096);
-    key_of(&key, c->api->config->name, text_of(c->decl->route));
+    live_consumer_key(&key, c->api->config->name, text_of(c->decl->route));
     buf_add_be64(&key, record->at.sequence);
     buf_add_be32(&key, record->at.number);
     buf_add_text(&value, TEXT("{\"error\":"));
@@ -428,6 +416,7 @@ static void taken(struct live_consumer *c)
             (unsigned long long)c->end.sequence, c->end.number, c->message);
     }
     c->stored = c->behind = c->end;
+    c->stored_ms = clock_mono_ms();
     c->attempts = 0;
     c->backoff_ms = BACKOFF_FIRST_MS;
     if (feed_compare(c->behind, c->bad) >= 0)
@@ -498,6 +487,7 @@ void gw_stream_done(struct gw_io *io, struct weir_call *call)
     else
         taken(c);
     gw_call_give(call);
+    c->live->look = true;
     loop_wake(c->live->io->loop); /* there may be more to take */
 }
 
@@ -505,9 +495,19 @@ static void on_timer(struct loop *loop, struct loop_timer *timer)
 {
     struct live_consumer *c = LIST_ENTRY(timer, struct live_consumer, timer);
     (void)loop;
-    if (c->state != WAITING)
-        return; /* the window is over: the turn that follows sees it */
-    submit(c, c->job);
+    c->live->look = true;
+    if (c->state == RESTING)
+        c->state = GATHERING;
+    if (c->state == WAITING)
+        submit(c, c->job);
+    /* Else the window is over: the turn that follows sees it. */
+}
+
+/* The stored position is so old that the journal is kept for nothing. Positions are commits themselves, so a few of them are no reason for another one. */
+static bool is_behind(const struct live_consumer *c, int64_t now_ms)
+{
+    uint64_t between = c->behind.sequence - c->stored.sequence;
+    return between > IDLE_RECORDS || (between > 16 + 2 * c->live->consumer_count && now_ms - c->stored_ms > IDLE_MS);
 }
 
 static int consumer_turn(struct live_consumer *c)
@@ -515,6 +515,8 @@ static int consumer_turn(struct live_consumer *c)
     if (c->state != GATHERING || !c->table.len)
         return 0;
     int records = gather(c);
+    if (c->state != GATHERING)
+        return records;
     bool hurry = feed_compare(c->behind, c->bad) < 0;
     int64_t now_ms = clock_mono_ms(), due_ms = c->first_ms + c->window_ms;
     if (c->count && (batch_full(c) || hurry || now_ms >= due_ms)) {
@@ -524,7 +526,7 @@ static int consumer_turn(struct live_consumer *c)
     }
     if (c->count && !loop_timer_is_set(&c->timer))
         loop_timer_set(c->live->io->loop, &c->timer, due_ms);
-    if (!c->count && c->behind.sequence > c->stored.sequence + IDLE_RECORDS)
+    if (!c->count && is_behind(c, now_ms))
         submit(c, JOB_PLACE);
     return records;
 }
@@ -550,167 +552,4 @@ void live_streams_second(struct gw_live *live)
     }
     counter_add(COUNTER_stream_iterator_age_ms, oldest_ms - live->age_shown_ms);
     live->age_shown_ms = oldest_ms;
-}
-
-/* ---- over HTTP ---- */
-
-static void list_consumers(struct gw_live *live, struct gw_api *api, struct net_conn *conn)
-{
-    struct buf out;
-    struct json_writer w;
-    buf_init(&out, 1 << 20);
-    json_writer_init(&w, &out);
-    json_begin_object(&w);
-    json_name(&w, "streams");
-    json_begin_array(&w);
-    for (size_t i = 0; i < live->consumer_count; i++) {
-        struct live_consumer *c = &live->consumers[i];
-        const struct store_table *table = gw_table(live->gateway, c->decl->table);
-        if (c->api != api)
-            continue;
-        json_begin_object(&w);
-        json_name(&w, "route");
-        json_str(&w, c->decl->route);
-        json_name(&w, "table");
-        json_text(&w, table ? store_table_name(table) : TEXT(""));
-        json_name(&w, "sequence");
-        json_i64(&w, __atomic_load_n(&c->shown_sequence, __ATOMIC_RELAXED));
-        json_name(&w, "iteratorAgeMs");
-        json_i64(&w, __atomic_load_n(&c->shown_age_ms, __ATOMIC_RELAXED));
-        json_name(&w, "givenUp");
-        json_i64(&w, __atomic_load_n(&c->shown_given_up, __ATOMIC_RELAXED));
-        json_end_object(&w);
-    }
-    json_end_array(&w);
-    json_end_object(&w);
-    gw_http_json(conn, 200, buf_text(&out));
-    buf_fini(&out);
-}
-
-struct failed_work {
-    struct text prefix; /* of the rows */
-    struct arena *arena;
-    struct buf body;
-    int rows, max;
-    bool delete;
-    struct text *key; /* deleting: the rows' */
-};
-
-static int visit_failed(void *context, struct text key, struct text value)
-{
-    struct failed_work *work = context;
-    if (!text_starts(key, work->prefix))
-        return 1;
-    if (work->rows == work->max)
-        return 1;
-    work->rows++;
-    if (work->key) { /* deleted after the walk */
-        work->key[work->rows - 1] = arena_copy(work->arena, key);
-        return work->key[work->rows - 1].data ? 0 : ERR_MEMORY;
-    }
-    if (work->rows > 1)
-        buf_add_char(&work->body, ',');
-    return buf_add_text(&work->body, value);
-}
-
-static int failed_list(struct gw_work *gw, struct store_view *view)
-{
-    struct failed_work *work = gw->user;
-    int code = store_raw_scan(view, STORE_SPACE_FAILED, work->prefix, gw->arena, visit_failed, work);
-    return code < 0 ? code : 0;
-}
-
-static int failed_delete(struct gw_work *gw, struct tick *tick)
-{
-    struct failed_work *work = gw->user;
-    work->rows = 0;
-    work->key = arena_array(gw->arena, LIST_MAX, sizeof(*work->key));
-    int code = work->key ? store_raw_scan(tick_view(tick), STORE_SPACE_FAILED, work->prefix, gw->arena, visit_failed, work) : ERR_MEMORY;
-    for (int i = 0; code >= 0 && i < work->rows; i++) {
-        int deleted = store_raw_delete(tick_stage(tick), STORE_SPACE_FAILED, work->key[i]);
-        code = deleted ? deleted : code;
-    }
-    return code < 0 ? code : 0;
-}
-
-static void failed_done(struct gw_work *gw, struct net_conn *conn, int code)
-{
-    struct failed_work *work = gw->user;
-    struct buf out;
-    buf_init(&out, work->body.limit + 64);
-    if (conn && (code || work->body.failed)) {
-        gw_http_error(conn, 503, err_name(code ? code : ERR_TOO_LARGE), "%s", code ? err_text(code) : "the records are too large for one answer; ask for fewer with ?limit=");
-    } else if (conn) {
-        if (work->delete) {
-            buf_add_format(&out, "{\"deleted\":%d}", work->rows);
-        } else {
-            buf_add_text(&out, TEXT("{\"failed\":["));
-            buf_add_text(&out, buf_text(&work->body));
-            buf_add_text(&out, TEXT("]}"));
-        }
-        gw_http_json(conn, 200, buf_text(&out));
-    }
-    buf_fini(&out);
-    buf_fini(&work->body);
-}
-
-static void failed_rows(struct gw_io *io, struct net_conn *conn, struct gw_api *api, struct text route, const struct http_request *request, bool delete)
-{
-    uint64_t max = 100;
-    struct text limit = http_query_get(request->query, "limit");
-    struct buf prefix;
-    if (limit.data && (text_to_u64(limit, LIST_MAX, &max) || !max)) {
-        gw_http_error(conn, 400, "INVALID", "limit is a number from 1 to %d", LIST_MAX);
-        return;
-    }
-    struct gw_work *work = gw_work_take(io, conn);
-    if (!work)
-        return;
-    buf_init(&prefix, 4096);
-    key_of(&prefix, api->config->name, route);
-    struct failed_work *rows = arena_zalloc(work->arena, sizeof(*rows));
-    work->user = rows;
-    work->done = failed_done;
-    work->run = failed_delete;
-    if (rows) {
-        buf_init(&rows->body, 32 << 20);
-        rows->prefix = arena_copy(work->arena, buf_text(&prefix));
-        rows->max = delete ? LIST_MAX : (int)max;
-        rows->arena = work->arena;
-        rows->delete = delete;
-    }
-    buf_fini(&prefix);
-    ASSERT(rows && rows->prefix.data); /* a fresh arena has room for them, or the process has none at all */
-    int code = 0;
-    if (delete)
-        gw_work_submit(work);
-    else
-        code = gw_work_offload(work, failed_list);
-    if (code)
-        gw_work_finish(work, code);
-}
-
-void gw_streams_http(struct gw_io *io, struct net_conn *conn, struct gw_api *api, struct text name, const struct http_request *request)
-{
-    struct gw_live *live = io->gateway->live;
-    ptrdiff_t slash = text_find(name, '/', 0);
-    struct text route = slash < 0 ? name : text_make(name.data, (size_t)slash);
-    bool get = text_is(request->method, "GET"), delete = text_is(request->method, "DELETE");
-    if (!name.len && get) {
-        list_consumers(live, api, conn);
-        return;
-    }
-    const struct live_consumer *found = NULL;
-    for (size_t i = 0; i < live->consumer_count; i++) {
-        const struct live_consumer *c = &live->consumers[i];
-        if (c->api == api && (text_is(route, c->decl->route) || text_is(route, c->decl->route + 1)))
-            found = c;
-    }
-    bool rows = slash >= 0 && text_is(text_make(name.data + slash, name.len - (size_t)slash), "/failed");
-    if (!found || !rows)
-        gw_http_error(conn, 404, "NOT_FOUND", "The addresses are @streams and @streams/<route>/failed.");
-    else if (get || delete)
-        failed_rows(io, conn, api, text_of(found->decl->route), request, delete);
-    else
-        gw_http_error(conn, 405, "METHOD_NOT_ALLOWED", "This path does not take %.*s.", TEXT_FMT(request->method));
 }

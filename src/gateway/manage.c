@@ -603,7 +603,7 @@ static void rooms(struct gw_io *io, struct net_conn *conn, struct gw_api *api, s
 {
     if (text_is(request->method, "GET"))
         to_all(io, conn, api, room, request, TEXT_NONE, fill_presence, answer_list, false, 1000, 0);
-    else if (text_is(request->method, "POST") && api->config->retain_rooms)
+    else if (text_is(request->method, "POST") && (api->config->retain_rooms || gw_has_history(api)))
         retain_and_publish(io, conn, api, room, request, body);
     else if (text_is(request->method, "POST"))
         to_all(io, conn, api, room, request, body, fill_room, answer_fan_out, true, 0, supersede_key(request));

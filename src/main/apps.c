@@ -11,12 +11,12 @@
 
 #define APPS(X)                                                                                              \
     X(echo)                                                                                                  \
-    X(notes)                                                                                                 \
     X(riddle_rush)                                                                                           \
     X(landing_hub)                                                                                           \
     X(clash_bot)                                                                                             \
     X(iops_dashboard)                                                                                        \
-    X(conversation)
+    X(conversation)                                                                                          \
+    X(notes)
 
 #define X(name) extern const struct weir_app weir_app_##name __attribute__((weak));
 APPS(X)

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { until } from './lib/weir.mjs'
 import { Follower, noteKey, notes } from './lib/live.mjs'
 
-const WRITES = 5000, CLIENTS = 50, ITEMS = 300, WRITERS = 5
+const WRITES = Number(process.env.WRITES ?? 5000), CLIENTS = Number(process.env.CLIENTS ?? 50), ITEMS = 300, WRITERS = 5 // a soak raises them
 
 /** A generator with a seed, so that a failure can be run again: SEED=... */
 const seed = Number(process.env.SEED ?? Date.now() % 1000000)
@@ -14,7 +14,7 @@ const random = (below) => {
   return Math.floor((state / 2 ** 32) * below)
 }
 
-test(`50 clients, 5,000 writes, SEED=${seed}`, async (t) => {
+test(`${CLIENTS} clients, ${WRITES} writes, SEED=${seed}`, async (t) => {
   const { server, as } = await notes(t, { threads: 2 })
   const boards = ['a', 'b', 'c']
   const writers = await Promise.all(Array.from({ length: WRITERS }, (_, i) => as(`writer${i}`)))

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { quiet, until } from './lib/weir.mjs'
 import { connect } from './lib/client.mjs'
 import { Follower, noteKey, notes } from './lib/live.mjs'
+import { seconds, token } from './lib/token.mjs'
 
 const put = (client, board, id, text, more = {}) => client.ask({ action: 'put', board, id, text, ...more })
 
@@ -86,6 +87,23 @@ test('what a rule allows', async (t) => {
   }
   assert.equal((await root.ask({ action: 'subscribe', table: 'notes-counts' })).type, 'subscribed')
   assert.equal((await root.json()).type, 'snapshot')
+})
+
+test('who is no administrator any more loses what is for administrators', async (t) => {
+  const { server, as } = await notes(t)
+  const root = await as('root', 'admin'), ada = await as('ada')
+  const { subscription } = await root.ask({ action: 'subscribe', table: 'notes-counts' })
+  assert.equal((await root.json()).type, 'snapshot')
+  await put(ada, 'a', '1', 'x')
+  assert.equal((await root.json()).data.INSERT, 1)
+  const renewed = token({ sub: 'root', role: 'user', exp: seconds(await server.now(), 3600) })
+  assert.equal((await root.ask({ type: 'auth', token: renewed })).type, 'ack')
+  await put(ada, 'a', '2', 'x')
+  const told = await root.json()
+  assert.deepEqual([told.type, told.error, told.subscription], ['error', 'FORBIDDEN', subscription])
+  await put(ada, 'a', '3', 'x')
+  await until('counted', async () => (await server.counters()).stream_records === 3)
+  assert.equal((await root.ask({ action: 'subscribe', table: 'notes-counts' })).error, 'FORBIDDEN', 'nothing else came')
 })
 
 test('what is wrong with a request is said', async (t) => {
@@ -204,4 +222,33 @@ test('a snapshot that is not read in time begins anew', async (t) => {
   await slow.until('the whole', (f) => f.complete)
   assert.equal(slow.items.size, count)
   assert.deepEqual({ ...slow.counts }, { snapshots: 1, changes: 0, resnapshots: 1, resumed: 0 })
+})
+
+test('a position that the journal has forgotten', async (t) => {
+  const { server, as } = await notes(t)
+  const writer = await as('ada')
+  await put(writer, 'a', '1', 'one')
+  const follower = new Follower({ table: 'notes', key: { board: 'a' } }, noteKey)
+  follower.follow(await as('bob'))
+  await follower.until('a snapshot', (f) => f.complete)
+  follower.client.socket.terminate()
+  await put(writer, 'a', '2', 'missed')
+  // Enough for the tables to be flushed and for several segments of the journal, then a day and more.
+  const text = 'w'.repeat(4000), count = 12000
+  for (let i = 0; i < count; i++) writer.send({ action: 'put', board: 'bulk', id: `${i % 500}`, text: `${i} ${text}` })
+  await until('acknowledgements', () => writer.queue.length === count, { within: 40000 })
+  writer.queue.length = 0
+  await until('the journal to forget', async () => {
+    await server.advance(13 * 3600 * 1000)
+    const client = await as('bob') // the clock's leap has ended the sockets that were open
+    await put(client, 'bulk', 'x', `a commit at ${Date.now()}, so that somebody looks`)
+    await client.ask({ action: 'subscribe', table: 'notes', key: { board: 'a' }, after: `${follower.position.sequence}` })
+    const { type } = await client.json()
+    await client.close(1000)
+    return type === 'resnapshot'
+  }, { every: 100 })
+  follower.follow(await as('bob'))
+  await follower.until('a new snapshot', (f) => f.counts.snapshots === 2)
+  assert.deepEqual(follower.sorted().map(noteKey), ['a/1', 'a/2'])
+  assert.deepEqual({ ...follower.counts }, { snapshots: 2, changes: 0, resnapshots: 1, resumed: 1 })
 })

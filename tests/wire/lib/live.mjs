@@ -7,7 +7,7 @@ import { start, within } from './weir.mjs'
 /** A server with the notes application; as(user, role) opens a socket. */
 export async function notes(t, options = {}) {
   const server = await start(t, { env: { JWT_SECRET: secret }, ...options })
-  const exp = seconds(await server.now(), 3600 * 24)
+  const exp = seconds(await server.now(), 3600 * 24 * 30)
   const as = (sub, role = 'user', more) => connect(`${server.ws}/notes?token=${token({ sub, role, exp })}`, more)
   return { server, as }
 }
