@@ -43,7 +43,7 @@ struct journal {
     char *folder;
     const struct journal_file_ops *files;
     const struct journal_cipher *cipher;
-    uint64_t segment_bytes, reserve_bytes;
+    uint64_t segment_bytes, reserve_bytes, grace_bytes;
     uint32_t recycle_max;
     bool foreground;
     int folder_handle; /* holds the lock */

@@ -67,12 +67,7 @@ bool journal_space(struct journal *j, uint64_t bytes)
     return atomic_load(&j->space_left) >= (int64_t)bytes;
 }
 
-bool journal_writable(struct journal *j)
-{
-    return journal_space(j, 0);
-}
-
-static int no_space(struct journal *j, struct err *err)
+static void shed_spares(struct journal *j)
 {
     pthread_mutex_lock(&j->lock);
     bool wake = j->spares > 0 && !j->shed_spares;
@@ -80,8 +75,28 @@ static int no_space(struct journal *j, struct err *err)
     pthread_mutex_unlock(&j->lock);
     if (wake)
         journal_keeper_wake(j);
+}
+
+/* Who is told no does not append, so the spares go from here too; without a keeper they wait for the writer. */
+bool journal_writable(struct journal *j)
+{
+    bool space = journal_space(j, 0);
+    if (!space && !j->foreground)
+        shed_spares(j);
+    return space;
+}
+
+static bool space_to_append(struct journal *j, uint64_t total)
+{
+    space_look(j);
+    return atomic_load(&j->space_left) >= (int64_t)total - (int64_t)j->grace_bytes;
+}
+
+static int no_space(struct journal *j, struct err *err)
+{
+    shed_spares(j);
     return err_set(err, ERR_DISK_FULL, "journal: less than %llu bytes are free on the disk",
-        (unsigned long long)j->reserve_bytes);
+        (unsigned long long)(j->reserve_bytes - j->grace_bytes));
 }
 
 static int unless_failed(struct journal *j, struct err *err)
@@ -140,7 +155,7 @@ int journal_append(
     if (length > JOURNAL_RECORD_MAX)
         return err_set(err, ERR_TOO_LARGE, "journal: a record has at most %u bytes", JOURNAL_RECORD_MAX);
     uint64_t total = journal_record_total(length, j->active->header.overhead);
-    if (!journal_space(j, total))
+    if (!space_to_append(j, total))
         return no_space(j, err);
     if (j->pending_len + total > JOURNAL_PENDING_MAX)
         return err_set(err, ERR_FULL, "journal: %zu bytes wait to be synced", j->pending_len);

@@ -45,7 +45,8 @@ struct journal_record_id {
 struct journal_cipher {
     void *context;
     uint32_t id; /* 1..UINT32_MAX, stored in each segment's header; plain segments stay readable with a cipher
-                    set */
+                    set, unless `only` */
+    bool only; /* plain segments are refused (ERR_CORRUPT): nobody can put one among the encrypted ones */
     size_t overhead; /* bytes behind the payload for an authentication tag, at most JOURNAL_OVERHEAD_MAX */
     /* payload[len .. len+overhead) is to be filled. 0 or a negative code, which ends the journal like ERR_IO.
      */
@@ -61,7 +62,10 @@ struct journal_config {
                                not fit gets a segment of its own size */
     uint32_t recycle_max;   /* emptied segments of full size kept for reuse; 0: none */
     uint64_t reserve_bytes; /* with less free space than this, appends answer ERR_DISK_FULL before anything is
-                               written; heals by itself */
+                               written, and spares are given back; heals by itself */
+    uint64_t grace_bytes;   /* of the reserve: appends may take them although journal_writable says no, so that a
+                               writer that asks before it gathers can finish what it began. At most the reserve;
+                               0: none */
     uint64_t scan_bytes;    /* how much of the newest sealed segments open reads and checks; 0: 256 MiB. Older
                                ones are checked when they are read */
     uint64_t known_durable; /* a sequence known from elsewhere to have been durable (the tables' applied one):

@@ -39,6 +39,8 @@ static int check_config(const struct journal_config *config, struct err *err)
         return err_set(err, ERR_INVALID, "journal: the cipher has no id or too much overhead");
     if (config->reserve_bytes > INT64_MAX || config->start_after > UINT64_MAX / 4)
         return err_set(err, ERR_INVALID, "journal: reserve_bytes or start_after is too large");
+    if (config->grace_bytes > config->reserve_bytes)
+        return err_set(err, ERR_INVALID, "journal: grace_bytes are a part of reserve_bytes");
     return 0;
 }
 
@@ -56,6 +58,7 @@ static struct journal *make(const struct journal_config *config)
     j->cipher = config->cipher;
     j->segment_bytes = config->segment_bytes ? config->segment_bytes : JOURNAL_SEGMENT_DEFAULT;
     j->reserve_bytes = config->reserve_bytes;
+    j->grace_bytes = config->grace_bytes;
     j->recycle_max = config->recycle_max;
     j->foreground = config->foreground;
     j->folder_handle = j->active_handle = -1;
@@ -99,6 +102,10 @@ static int lock_folder(struct journal *j, struct err *err)
 
 static int check_cipher(const struct journal *j, const struct journal_header *header, struct err *err)
 {
+    if (!header->cipher && j->cipher && j->cipher->only)
+        return err_set(err, ERR_CORRUPT,
+            "journal: the segment of sequence %llu is not encrypted, and all of this journal must be",
+            (unsigned long long)header->first);
     if (!header->cipher ||
         (j->cipher && j->cipher->id == header->cipher && j->cipher->overhead == header->overhead))
         return 0;

@@ -16,6 +16,9 @@ static int verify_segment(const char *folder, const struct journal_file_ops *fil
         cipher && cipher->id == segment->header.cipher && cipher->overhead == segment->header.overhead;
     struct journal_scan scan = {.last_expected = last_expected, .cipher = readable ? cipher : NULL};
     int code = journal_folder_scan(folder, files, segment, &scan, err);
+    if (!code && cipher && cipher->only && !readable)
+        code = err_set(err, ERR_CORRUPT, "journal: the segment of sequence %llu is not encrypted with this cipher",
+            (unsigned long long)segment->header.first);
     report->segments++;
     report->records += scan.records;
     report->payload_bytes += scan.payload_bytes;

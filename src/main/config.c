@@ -1,6 +1,6 @@
 /*
  * The defaults and what follows from them. Order: config_init, then the file (config_read.c), then the command line (serve.c writes the fields),
- * then config_finish, config_safe and, only when the program is about to serve or to sign a token, config_secret: the check
+ * then config_finish, config_safe and, only when the program is about to serve or to sign a token, config_key and config_secret: the check
  * of a configuration touches no folder.
  */
 #include "main/config.h"
@@ -41,6 +41,8 @@ void config_init(struct config *config)
 void config_fini(struct config *config)
 {
     arena_fini(&config->arena);
+    cipher_forget(&config->encryption, sizeof(config->encryption));
+    cipher_forget(&config->data_key, sizeof(config->data_key));
 }
 
 /* ---- where to listen ---- */
@@ -168,13 +170,21 @@ int config_safe(const struct config *config, struct err *err)
         config->address);
 }
 
+int config_key(struct config *config, bool create, struct err *err)
+{
+    if (config->names_encryption && !config->encryption.set) /* it was a warning: the file was read where its secrets are not */
+        return err_set(err, ERR_MISSING, "the encryption key that the configuration names cannot be read here");
+    int code = config->encryption.set ? 0 : key_environment(&config->encryption, err);
+    return code ? code : key_open(config->data, &config->encryption, create, &config->data_key, err);
+}
+
 int config_secret(struct config *config, struct err *err)
 {
     struct text secret = TEXT_NONE;
     for (size_t i = 0; i < config->api_count; i++) {
         if (!config->apis[i].development_secret)
             continue;
-        int code = secret.len ? 0 : secret_development(config->data, &config->arena, &secret, err);
+        int code = secret.len ? 0 : secret_development(config->data, &config->data_key, &config->arena, &secret, err);
         if (code)
             return code;
         config->apis[i].gateway.jwt.secret = secret;

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "gateway/gateway.h"
+#include "main/key.h"
 
 #define CONFIG_BYTES_MAX (1 << 20)    /* of weir.yaml */
 #define CONFIG_ARENA_MAX (64 << 20)   /* bytes for all that is read */
@@ -48,6 +49,9 @@ struct config {
     bool proxy_protocol;
     int64_t drain_ms, spread_ms;
     bool allow_open, driven_clock;
+    struct key_master encryption; /* by the file, or by config_key from the environment */
+    bool names_encryption;        /* the file gave one, whether it could be read here or not */
+    struct key_data data_key;     /* by config_key */
     /* the gateway */
     struct text environment, region, account, public_url;
     struct gw_key *keys;
@@ -83,6 +87,9 @@ int config_listen(struct config *config, const char *text, struct err *err);
 int config_finish(struct config *config, struct err *err);
 /* Refuses what is not safe: other than loopback without keys. After config_finish. */
 int config_safe(const struct config *config, struct err *err);
+/* Opens the data folder's key, or, with `create` and a key set, makes one in an empty folder; config->data_key.set tells whether it is encrypted. Before
+   config_secret. Errors as key_open; key_exit has their exit codes. */
+int config_key(struct config *config, bool create, struct err *err);
 /* Finds (or makes, once, in the data folder) the development secret for the APIs that take tokens and were given no key. Creates the folder. */
 int config_secret(struct config *config, struct err *err);
 /* By mount name; NULL. */

@@ -84,6 +84,49 @@ static const struct key tls_keys[] = {
     {"key", "path", "PEM, its private key", read_file, IN(config, key_file), 0, 0, NULL, NULL},
     {0},
 };
+/* ---- encryption ---- */
+
+static bool second_key(struct reader *r, const struct doc *value)
+{
+    bool second = r->config->names_encryption;
+    if (second)
+        problem(r, value->key, "the encryption key is given once: as keyFile or keyEnv");
+    r->config->names_encryption = true;
+    return second;
+}
+
+static void read_key_file(struct reader *r, const struct key *key, const struct doc *value, void *field)
+{
+    const char *path = NULL;
+    struct err err;
+    if (second_key(r, value))
+        return;
+    read_path(r, key, value, &path);
+    if (path && !(r->flags & CONFIG_OFFLINE) && key_file(path, field, &err))
+        problem_add(r, value, r->flags & CONFIG_CHECK, "'%s': %s", key->name, err.text);
+}
+
+static void read_key_variable(struct reader *r, const struct key *key, const struct doc *value, void *field)
+{
+    struct err err;
+    if (second_key(r, value) || !expect_text(r, value, key->name))
+        return;
+    if (!(r->flags & CONFIG_OFFLINE) && key_variable(value->text.data, field, &err))
+        problem_add(r, value, r->flags & CONFIG_CHECK, "'%s': %s", key->name, err.text);
+}
+
+static void read_encryption(struct reader *r, const struct key *key, const struct doc *value, void *field)
+{
+    read_inside(r, key, value, field);
+    if (!r->config->names_encryption)
+        problem(r, value, "'%s' has a keyFile or a keyEnv", key->name);
+}
+
+static const struct key encryption_keys[] = {
+    {"keyFile", "path", "a file with it: 32 bytes, or 64 hex digits, or base64", read_key_file, IN(config, encryption), 0, 0, NULL, NULL},
+    {"keyEnv", "variable", "or an environment variable with it: hex or base64", read_key_variable, IN(config, encryption), 0, 0, NULL, NULL},
+    {0},
+};
 static const struct key limit_keys[] = {
     {"connections", "number", "sockets at most (default: what the descriptor limit allows)", read_u32, IN(config, connections_max), 1, 10000000, NULL, NULL},
     {"acceptRate", "number", "new sockets a second at most, the others wait (default: no limit)", read_u32, IN(config, accept_rate_max), 1, 10000000, NULL, NULL},
@@ -102,6 +145,7 @@ static const struct key server_keys[] = {
     {"drainSpread", "duration", "over how long the clients of a stopped server are asked to come back (default 5s)", read_duration, IN(config, spread_ms), 0, 600000, NULL, NULL},
     {"tls", "keys and values", "TLS on the same port", read_inside, 0, 0, 0, tls_keys, NULL},
     {"keys", "list", "access keys (SigV4); without any: test/test, on loopback only", read_access_keys, 0, 0, 0, access_key_keys, NULL},
+    {"encryption", "keys and values", "the key of the data folder, which must begin empty (default: WEIR_ENCRYPTION_KEY, WEIR_ENCRYPTION_KEY_FILE, or plain)", read_encryption, 0, 0, 0, encryption_keys, NULL},
     {"trustedProxies", "list of addresses or ranges", "whose X-Forwarded-For and PROXY header are believed", read_proxies, 0, 0, 0, NULL, NULL},
     {"proxyProtocol", "true or false", "trusted proxies begin with a PROXY header (default false)", read_flag, IN(config, proxy_protocol), 0, 0, NULL, NULL},
     {"limits", "keys and values", "of the whole server", read_inside, 0, 0, 0, limit_keys, NULL},

@@ -12,7 +12,8 @@
     X(LOCKED, 5, "another process has the data folder")                                                      \
     X(DATA, 6, "stored data is damaged or of a newer version")                                               \
     X(JOURNAL, 7, "an I/O error on the journal: nothing more was acknowledged; start again to recover")      \
-    X(FORCED, 8, "a second signal ended the program before it had drained")
+    X(FORCED, 8, "a second signal ended the program before it had drained")                                  \
+    X(KEY, 9, "the data folder is encrypted and the key is missing or wrong, or a key is set and it is not")
 
 enum exit_code {
 #define X(name, number, text) EXIT_##name = (number),

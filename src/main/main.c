@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct command *const commands[] = {&command_serve, &command_check, &command_token, &command_verify};
+static const struct command *const commands[] = {&command_serve, &command_check, &command_token, &command_verify, &command_rekey};
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 static void help_print(FILE *out)

@@ -1,10 +1,12 @@
 /*
  * A token secret that nobody chose must not be one that everybody knows, so the development secret is drawn once for each data folder. It is linked
- * into place complete: of two programs that start at once both end up with the same one.
+ * into place complete: of two programs that start at once both end up with the same one. In an encrypted folder the file holds "sealed:" and, in hex, nonce,
+ * secret and tag.
  */
 #include "main/secret.h"
 
 #include "base/codec.h"
+#include "base/hash.h"
 #include "main/config.h"
 #include "main/folder.h"
 #include <errno.h>
@@ -60,27 +62,83 @@ static int write_new(const char *path, struct text bytes, struct err *err)
     return ok ? 0 : err_set(err, ERR_IO, "%s: %s", path, strerror(why));
 }
 
-static int make(const char *path, struct err *err)
+#define SEALED TEXT("sealed:")
+#define SEALED_ABOUT TEXT("dev-jwt-secret")
+
+/* Appends the sealed form of a secret. */
+static int seal(const struct key_data *key, struct text secret, struct buf *out)
+{
+    unsigned char secrets[CIPHER_KEY_BYTES];
+    char bytes[CIPHER_NONCE_BYTES + 2 * SECRET_BYTES + CIPHER_TAG_BYTES];
+    if (secret.len != 2 * SECRET_BYTES || key_for(key, "secrets", secrets))
+        return ERR_INTERNAL;
+    memcpy(bytes + CIPHER_NONCE_BYTES, secret.data, secret.len);
+    random_bytes(bytes, CIPHER_NONCE_BYTES);
+    int code = cipher_seal(secrets, (unsigned char *)bytes, SEALED_ABOUT, bytes + CIPHER_NONCE_BYTES, secret.len,
+        (unsigned char *)bytes + CIPHER_NONCE_BYTES + secret.len);
+    if (!code)
+        code = buf_add_text(out, SEALED);
+    cipher_forget(secrets, sizeof(secrets));
+    return code ? code : hex_encode(out, text_make(bytes, sizeof(bytes)));
+}
+
+/* Replaces what the file holds by the secret. */
+static int unseal(const char *path, const struct key_data *key, struct arena *arena, struct text *secret, struct err *err)
+{
+    unsigned char secrets[CIPHER_KEY_BYTES];
+    struct buf bytes;
+    bool sealed = text_starts(*secret, SEALED);
+    if (sealed != key->set)
+        return err_set(err, ERR_CORRUPT, sealed ? "%s is sealed, and the data folder has no key" : "%s is not sealed, and the data folder is encrypted; remove the file to have a new one made", path);
+    if (!sealed)
+        return 0;
+    buf_init(&bytes, CONFIG_SECRET_MAX);
+    int code = hex_decode(&bytes, text_make(secret->data + SEALED.len, secret->len - SEALED.len));
+    size_t around = CIPHER_NONCE_BYTES + CIPHER_TAG_BYTES;
+    if (!code && bytes.len <= around)
+        code = ERR_CORRUPT;
+    if (!code)
+        code = key_for(key, "secrets", secrets);
+    if (!code)
+        code = cipher_open(secrets, (unsigned char *)bytes.data, SEALED_ABOUT, bytes.data + CIPHER_NONCE_BYTES, bytes.len - around,
+            (unsigned char *)bytes.data + bytes.len - CIPHER_TAG_BYTES);
+    if (!code)
+        *secret = arena_copy(arena, text_make(bytes.data + CIPHER_NONCE_BYTES, bytes.len - around));
+    cipher_forget(secrets, sizeof(secrets));
+    buf_fini(&bytes);
+    if (code)
+        return err_set(err, ERR_CORRUPT, "%s is damaged; remove the file to have a new one made", path);
+    return secret->data ? 0 : err_set(err, ERR_MEMORY, "out of memory");
+}
+
+static int make(const char *path, const struct key_data *key, struct err *err)
 {
     unsigned char random[SECRET_BYTES];
-    struct buf hex;
+    struct buf hex, sealed;
     if (RAND_bytes(random, sizeof(random)) != 1)
         return err_set(err, ERR_INTERNAL, "no random bytes for the development secret");
     buf_init(&hex, 4 * SECRET_BYTES);
+    buf_init(&sealed, 16 * SECRET_BYTES);
     int code = hex_encode(&hex, text_make(random, sizeof(random)));
     if (!code)
-        code = buf_add_char(&hex, '\n');
+        code = key->set ? seal(key, buf_text(&hex), &sealed) : buf_add_text(&sealed, buf_text(&hex));
     if (!code)
-        code = write_new(path, buf_text(&hex), err);
+        code = buf_add_char(&sealed, '\n');
+    if (!code)
+        code = write_new(path, buf_text(&sealed), err);
     else
-        err_set(err, code, "out of memory");
+        err_set(err, code, "%s", err_text(code));
+    cipher_forget(random, sizeof(random));
+    if (sealed.data)
+        explicit_bzero(sealed.data, sealed.len);
+    buf_fini(&sealed);
     if (hex.data)
         explicit_bzero(hex.data, hex.len);
     buf_fini(&hex);
     return code;
 }
 
-int secret_development(const char *data, struct arena *arena, struct text *out, struct err *err)
+int secret_development(const char *data, const struct key_data *key, struct arena *arena, struct text *out, struct err *err)
 {
     const char *given = getenv("JWT_SECRET"), *file = getenv("JWT_SECRET_FILE");
     char path[4096];
@@ -96,9 +154,10 @@ int secret_development(const char *data, struct arena *arena, struct text *out, 
     if ((size_t)snprintf(path, sizeof(path), "%s/dev-jwt-secret", data) >= sizeof(path) - 16)
         return err_set(err, ERR_TOO_LARGE, "the path of the data folder is too long");
     if (access(path, F_OK) != 0) {
-        code = make(path, err);
+        code = make(path, key, err);
         if (code)
             return code;
     }
-    return secret_file(path, arena, out, err);
+    code = secret_file(path, arena, out, err);
+    return code ? code : unseal(path, key, arena, out, err);
 }

@@ -104,6 +104,8 @@ static int configure(const struct arguments *arguments, struct config *config)
         return code;
     if (config_finish(config, &err) || config_safe(config, &err))
         return failed(EXIT_CONFIG, &err);
+    if (config_key(config, true, &err))
+        return failed(key_exit(err.code), &err);
     if (config_secret(config, &err))
         return failed(err.code == ERR_IO ? EXIT_FAILED : EXIT_CONFIG, &err);
     if (config->allow_open && config->development_keys)

@@ -12,6 +12,7 @@
 #include "aws/aws.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "journal/cipher.h"
 #include "main/exit.h"
 #include "main/folder.h"
 #include "net/tls.h"
@@ -22,6 +23,7 @@
 #define WORKERS 2
 #define WORKER_QUEUE 1024
 #define DISK_RESERVE (UINT64_C(96) << 20) /* bytes of free space below which writes are refused */
+#define DISK_GRACE (UINT64_C(64) << 20)   /* bytes of them for ticks that were sealed before: they hold 16 MiB at most */
 
 static int exit_of(int code)
 {
@@ -40,12 +42,35 @@ static int exit_of(int code)
     }
 }
 
+/* The data could not be opened. The tables come before the journal: with tables and no journal it is the journal that failed. */
+static int exit_of_data(const struct server *server, int code)
+{
+    bool journal = server->store && !server->journal;
+    return code == ERR_IO && journal ? EXIT_JOURNAL : exit_of(code);
+}
+
 /* The journal failed. What was acknowledged is durable, what was not must not be: the process ends here, without destructors. */
 static void on_fatal(void *context, const char *text)
 {
     (void)context;
     log_error("main", "the journal cannot be trusted any more, the process ends: %s", text);
     _exit(EXIT_JOURNAL);
+}
+
+/* The tables, and the journal's cipher: of an encrypted folder each has a key of its own. */
+static int open_tables(struct server *server, const char *folder, struct err *err)
+{
+    const struct key_data *key = &server->config->data_key;
+    unsigned char tables[CIPHER_KEY_BYTES], journal[CIPHER_KEY_BYTES];
+    struct store_config config = {.folder = folder, .key = key->set ? tables : NULL};
+    int code = 0;
+    if (key->set && (key_for(key, "tables", tables) || key_for(key, "journal", journal) || journal_gcm_create(&server->journal_cipher, journal)))
+        code = err_set(err, ERR_INTERNAL, "the cipher failed");
+    if (!code)
+        code = store_open(&server->store, &config, err);
+    cipher_forget(tables, sizeof(tables));
+    cipher_forget(journal, sizeof(journal));
+    return code;
 }
 
 static int open_data(struct server *server, struct err *err)
@@ -63,12 +88,12 @@ static int open_data(struct server *server, struct err *err)
     server->lock = folder_lock(data, err);
     if (server->lock < 0)
         return server->lock;
-    struct store_config store = {.folder = tables};
-    code = store_open(&server->store, &store, err);
+    code = open_tables(server, tables, err);
     if (code)
         return code;
     struct journal_config config = {
-        .folder = journal, .recycle_max = 4, .reserve_bytes = DISK_RESERVE, .known_durable = store_applied(server->store)};
+        .folder = journal, .recycle_max = 4, .reserve_bytes = DISK_RESERVE, .grace_bytes = DISK_GRACE, .known_durable = store_applied(server->store),
+        .cipher = journal_gcm_cipher(server->journal_cipher)};
     code = journal_open(&server->journal, &config, err);
     if (code)
         return code;
@@ -147,7 +172,7 @@ static int start_threads(struct server *server, struct err *err)
 int server_start(struct server *server, struct config *config, struct err *err)
 {
     *server = (struct server){.config = config, .lock = -1};
-    int exit_code = exit_of(open_data(server, err));
+    int exit_code = exit_of_data(server, open_data(server, err));
     int code = 0;
     if (!exit_code) {
         code = open_gateway(server, config, err);
@@ -174,6 +199,11 @@ int server_start(struct server *server, struct config *config, struct err *err)
 void server_drain(struct server *server)
 {
     net_server_drain(server->net, server->config->spread_ms);
+}
+
+void server_cut(struct server *server)
+{
+    net_server_cut(server->net);
 }
 
 bool server_drained(const struct server *server)
@@ -213,6 +243,7 @@ void server_stop(struct server *server)
     if (server->tls)
         tls_context_destroy(server->tls);
     journal_close(server->journal);
+    journal_gcm_destroy(server->journal_cipher);
     if (server->store)
         store_close(server->store);
     folder_unlock(server->lock);

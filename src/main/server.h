@@ -12,6 +12,7 @@ struct server {
     int lock;
     struct store *store;
     struct journal *journal;
+    struct journal_gcm *journal_cipher; /* NULL: plain */
     struct worker_pool *workers;
     struct gateway *gateway;
     struct tls_context *tls;

@@ -52,6 +52,8 @@ static int sign(const struct arguments *arguments, struct config *config, const 
         return fail(EXIT_FAILED, "this API does not take tokens");
     if (!api->gateway.jwt.secret.len && !api->development_secret)
         return fail(EXIT_FAILED, "this API's tokens are signed by their issuer (a PEM file or a JWKS URL): weir has no key to sign with");
+    if (api->development_secret && config_key(config, true, &err))
+        return fail(key_exit(err.code), err.text);
     if (config_secret(config, &err))
         return fail(EXIT_FAILED, err.text);
     buf_init(&token, 16384);

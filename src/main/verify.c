@@ -3,16 +3,28 @@
  * neither is ahead of the other. It needs the folder for itself; what it finds it does not change.
  */
 #include "main/command.h"
+#include "main/config.h"
 #include "main/folder.h"
 
-#include "journal/journal.h"
+#include "journal/cipher.h"
 #include "store/store.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const struct option_row options[] = {{NULL, NULL, NULL}};
+static const struct option_row options[] = {
+    {"config", "FILE", "the configuration, for the key of an encrypted folder"},
+    {"key-file", "FILE", "or that key (default: WEIR_ENCRYPTION_KEY, WEIR_ENCRYPTION_KEY_FILE)"},
+    {NULL, NULL, NULL},
+};
+
+/* What opens the folder; all zero for a plain one. */
+struct keys {
+    bool set;
+    unsigned char tables[CIPHER_KEY_BYTES];
+    struct journal_gcm *journal;
+};
 
 static void on_progress(void *context, uint64_t done, uint64_t total)
 {
@@ -24,14 +36,14 @@ static void on_progress(void *context, uint64_t done, uint64_t total)
     fprintf(stderr, isatty(STDERR_FILENO) ? "\rjournal: %d %%" : "journal: %d %%\n", percent);
 }
 
-static int verify_journal(const char *data, struct journal_report *report)
+static int verify_journal(const char *data, const struct keys *keys, struct journal_report *report)
 {
     char path[4096];
     struct err err = {0};
     int shown = -10;
     int code = folder_path(path, sizeof(path), data, "journal", &err);
     if (!code)
-        code = journal_verify(path, NULL, NULL, on_progress, &shown, report, &err);
+        code = journal_verify(path, NULL, journal_gcm_cipher(keys->journal), on_progress, &shown, report, &err);
     if (isatty(STDERR_FILENO))
         fputc('\n', stderr);
     if (!code) {
@@ -69,13 +81,13 @@ static int check_tables(struct store *store, const struct journal_report *journa
     return EXIT_OK;
 }
 
-static int verify_tables(const char *data, const struct journal_report *journal)
+static int verify_tables(const char *data, const struct keys *keys, const struct journal_report *journal)
 {
     char path[4096];
     struct err err = {0};
     struct store *store;
     int code = folder_path(path, sizeof(path), data, "tables", &err);
-    struct store_config config = {.folder = path};
+    struct store_config config = {.folder = path, .key = keys->set ? keys->tables : NULL};
     if (!code)
         code = store_open(&store, &config, &err);
     if (code) {
@@ -94,22 +106,21 @@ static bool is_data_folder(const char *data)
     return folder_path(path, sizeof(path), data, "journal", NULL) == 0 && stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-static int run(const struct arguments *arguments)
+static int fail(int exit_code, const struct err *err)
 {
-    const char *data = arguments->word[0];
+    fprintf(stderr, "weir verify: %s\n", err->text);
+    return exit_code;
+}
+
+static int verify(const char *data, const struct keys *keys)
+{
     struct journal_report journal = {0};
     struct err err = {0};
-    if (!is_data_folder(data)) {
-        fprintf(stderr, "weir verify: %s is not a data folder of weir\n", data);
-        return EXIT_FAILED;
-    }
     int lock = folder_lock(data, &err);
-    if (lock < 0) {
-        fprintf(stderr, "weir verify: %s\n", err.text);
-        return lock == ERR_AGAIN ? EXIT_LOCKED : EXIT_FAILED;
-    }
-    int code = verify_journal(data, &journal);
-    int tables = verify_tables(data, &journal);
+    if (lock < 0)
+        return fail(lock == ERR_AGAIN ? EXIT_LOCKED : EXIT_FAILED, &err);
+    int code = verify_journal(data, keys, &journal);
+    int tables = verify_tables(data, keys, &journal);
     folder_unlock(lock);
     if (!code)
         code = tables;
@@ -117,11 +128,55 @@ static int run(const struct arguments *arguments)
     return code;
 }
 
+/* With the keys of the folder that config->data names. */
+static int with_keys(const struct key_data *key, const char *data)
+{
+    struct keys keys = {.set = key->set};
+    unsigned char journal[CIPHER_KEY_BYTES];
+    int code = EXIT_FAILED;
+    if (!key->set || (key_for(key, "tables", keys.tables) == 0 && key_for(key, "journal", journal) == 0 && journal_gcm_create(&keys.journal, journal) == 0))
+        code = verify(data, &keys);
+    journal_gcm_destroy(keys.journal);
+    cipher_forget(&keys, sizeof(keys));
+    cipher_forget(journal, sizeof(journal));
+    return code;
+}
+
+static int with_config(const struct arguments *arguments, struct config *config)
+{
+    const char *path = argument(arguments, "config"), *key = argument(arguments, "key-file");
+    struct err err = {0};
+    if (path && config_load(config, path, CONFIG_CHECK, &err)) {
+        config_problems_print(config, path, stderr);
+        return fail(EXIT_CONFIG, &err);
+    }
+    config->data = arguments->word[0];
+    if (key && key_file(key, &config->encryption, &err))
+        return fail(key_exit(err.code), &err);
+    if (config_key(config, false, &err))
+        return fail(key_exit(err.code), &err);
+    return with_keys(&config->data_key, config->data);
+}
+
+static int run(const struct arguments *arguments)
+{
+    static struct config config;
+    const char *data = arguments->word[0];
+    if (!is_data_folder(data)) {
+        fprintf(stderr, "weir verify: %s is not a data folder of weir\n", data);
+        return EXIT_FAILED;
+    }
+    config_init(&config);
+    int code = with_config(arguments, &config);
+    config_fini(&config);
+    return code;
+}
+
 const struct command command_verify = {
     .name = "verify",
     .words = "DIR",
-    .summary = "checks everything in a data folder",
-    .more = "The server must not be running on it. Exit code 0: sound; 6: damaged.\n",
+    .summary = "checks everything in a data folder or a copy of one",
+    .more = "The server must not be running on it. Exit code 0: sound; 6: damaged; 9: not the right key.\n",
     .options = options,
     .words_min = 1,
     .words_max = 1,

@@ -52,6 +52,7 @@ enum store_space {
     STORE_SPACE_AWS = 10,     /* aws: what tables are beside the catalogue, tokens of transactions */
     STORE_SPACE_STREAMS = 8,  /* gateway: positions of stream consumers */
     STORE_SPACE_FAILED = 9,   /* gateway: records that a consumer gave up */
+    STORE_SPACE_ROOMS = 11,   /* gateway: histories of rooms */
     STORE_SPACE_TEST = 255
 };
 

@@ -14,6 +14,7 @@
 #include "store/rocks.h"
 
 #include "base/assert.h"
+#include "store/rocks_crypt.h"
 #include "store/rocks_ext.h"
 
 #include <pthread.h>
@@ -30,6 +31,7 @@ struct rocks {
     rocksdb_t *db;
     rocksdb_options_t *options;
     rocksdb_cache_t *cache;
+    struct rocks_crypt *crypt; /* NULL: plain files */
     rocksdb_readoptions_t *read[2]; /* [cache_only] */
     rocksdb_writeoptions_t *write;
     atomic_uint_least64_t flushed; /* internal sequence */
@@ -129,8 +131,8 @@ static rocksdb_readoptions_t *read_options(const rocksdb_snapshot_t *snapshot, b
     return read;
 }
 
-int rocks_open(
-    struct rocks **out, const char *folder, size_t cache_bytes, size_t write_buffer_bytes, struct err *err)
+int rocks_open(struct rocks **out, const char *folder, size_t cache_bytes, size_t write_buffer_bytes,
+    const unsigned char *key, struct err *err)
 {
     char *text = NULL;
     struct rocks *rocks = calloc(1, sizeof(*rocks));
@@ -142,6 +144,12 @@ int rocks_open(
     rocks->read[1] = read_options(NULL, true);
     rocks->write = rocksdb_writeoptions_create();
     rocksdb_writeoptions_disable_WAL(rocks->write, 1);
+    if (key && !(rocks->crypt = rocks_crypt_create(key))) {
+        rocks_close(rocks);
+        return err_set(err, ERR_INTERNAL, "RocksDB has no encrypted files");
+    }
+    if (key)
+        rocks_crypt_use(rocks->crypt, rocks->options);
     rocks->db = rocksdb_open(rocks->options, folder, &text);
     if (text) {
         rocks_close(rocks);
@@ -160,6 +168,7 @@ void rocks_close(struct rocks *rocks)
     rocksdb_writeoptions_destroy(rocks->write);
     rocksdb_options_destroy(rocks->options);
     rocksdb_cache_destroy(rocks->cache);
+    rocks_crypt_destroy(rocks->crypt);
     pthread_mutex_destroy(&rocks->lock);
     free(rocks);
 }

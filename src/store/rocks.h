@@ -18,8 +18,9 @@ struct rocks_value {
     void *pin;
 };
 
-int rocks_open(
-    struct rocks **out, const char *folder, size_t cache_bytes, size_t write_buffer_bytes, struct err *err);
+/* key: CIPHER_KEY_BYTES, all files are encrypted with it; NULL: plain. */
+int rocks_open(struct rocks **out, const char *folder, size_t cache_bytes, size_t write_buffer_bytes,
+    const unsigned char *key, struct err *err);
 /* Flushes the memtables and closes. */
 void rocks_close(struct rocks *rocks);
 

@@ -187,7 +187,8 @@ int store_open(struct store **out, const struct store_config *config, struct err
     store->sync_flush = config->sync_flush;
     store->next_table = 1;
     arena_init(&store->arena, 16u << 10, CATALOGUE_BYTES_MAX);
-    int rc = rocks_open(&store->rocks, config->folder, config->cache_bytes, config->write_buffer_bytes, err);
+    int rc = rocks_open(&store->rocks, config->folder, config->cache_bytes, config->write_buffer_bytes,
+        config->key, err);
     if (!rc)
         rc = load(store, err);
     if (rc) {

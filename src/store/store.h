@@ -28,6 +28,7 @@ struct store_config {
     size_t cache_bytes;        /* block cache, filled as blocks are read; default 256 MiB */
     size_t write_buffer_bytes; /* memtable; default 16 MiB */
     bool sync_flush;           /* tests: flush at close */
+    const unsigned char *key;  /* CIPHER_KEY_BYTES (base/cipher.h): every file is encrypted with it; NULL: plain. Copied */
 };
 /* Opens or creates. The format carries a version: ERR_VERSION for a newer one. Purges rows of volatile tables. */
 int store_open(struct store **out, const struct store_config *config, struct err *err);

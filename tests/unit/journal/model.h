@@ -13,6 +13,9 @@
 #include <cmocka.h>
 
 #include "base/log.h"
+#ifdef MODEL_CIPHER
+#include "journal/cipher.h"
+#endif
 
 #define MODEL_MAX 20000
 #define MODEL_RECORD_MAX 40000
@@ -117,15 +120,36 @@ static inline uint32_t model_length(struct sim_disk *d)
     }
 }
 
+/* The same tests run once more over encrypted records: a file that defines MODEL_CIPHER and includes them. */
+static inline const struct journal_cipher *model_cipher(void)
+{
+#ifdef MODEL_CIPHER
+    static struct journal_gcm *gcm;
+    static const unsigned char key[CIPHER_KEY_BYTES] = "a key for the journal's tests";
+    if (!gcm)
+        assert_int_equal(journal_gcm_create(&gcm, key), 0);
+    return journal_gcm_cipher(gcm);
+#else
+    return NULL;
+#endif
+}
+
 static inline struct journal_config model_config(struct sim_disk *d)
 {
-    return (struct journal_config){
-        .folder = "sim", .segment_bytes = 16384, .recycle_max = 2, .foreground = true, .files = &d->ops};
+    return (struct journal_config){.folder = "sim",
+        .segment_bytes = 16384,
+        .recycle_max = 2,
+        .foreground = true,
+        .files = &d->ops,
+        .cipher = model_cipher()};
 }
 
 static inline int model_rounds(int usual)
 {
     const char *soak = getenv("WEIR_SOAK");
+#ifdef MODEL_CIPHER
+    usual /= 4;
+#endif
     return soak && strcmp(soak, "1") == 0 ? usual * 50 : usual;
 }
 

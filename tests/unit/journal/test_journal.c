@@ -349,6 +349,33 @@ static void test_reserve(void **state)
     sim_fini(d);
 }
 
+/* Who asked before space became little may finish: the grace is a part of the reserve. */
+static void test_grace(void **state)
+{
+    (void)state;
+    struct sim_disk *d = sim_init(5);
+    struct journal_config config = model_config(d);
+    struct journal *j;
+    struct err err;
+    config.reserve_bytes = 1 << 20;
+    config.grace_bytes = (1 << 20) + 1;
+    assert_int_equal(journal_open(&j, &config, &err), ERR_INVALID);
+    config.grace_bytes = 1 << 19;
+    clock_freeze(1000000);
+    assert_int_equal(journal_open(&j, &config, &err), 0);
+    d->free_bytes = (1 << 20) - 1;
+    clock_freeze(2000000);
+    assert_false(journal_writable(j));
+    assert_int_equal(journal_append(j, TEXTS("asked before"), NULL, &err), 0);
+    assert_int_equal(journal_sync(j, &err), 0);
+    d->free_bytes = 1 << 19;
+    clock_freeze(3000000);
+    assert_int_equal(journal_append(j, TEXTS("refused"), NULL, &err), ERR_DISK_FULL);
+    journal_close(j);
+    clock_freeze(-1);
+    sim_fini(d);
+}
+
 /* Low space gives the spares back. */
 static void test_spares_are_shed(void **state)
 {
@@ -557,6 +584,7 @@ int main(void)
         cmocka_unit_test(test_recycled_file_is_empty),
         cmocka_unit_test(test_one_write_one_sync),
         cmocka_unit_test(test_reserve),
+        cmocka_unit_test(test_grace),
         cmocka_unit_test(test_spares_are_shed),
         cmocka_unit_test(test_truncate_and_readers),
         cmocka_unit_test(test_reader_follows),

@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "journal/journal.h"
+#include "journal/model.h"
 
 #define RECORDS 3000
 #define READERS 3
@@ -109,7 +109,7 @@ static void test_readers_and_writer(void **state)
     assert_non_null(mkdtemp(path));
     snprintf(inner, sizeof(inner), "%s/j", path);
     struct shared s = {0};
-    struct journal_config config = {.folder = inner, .segment_bytes = 65536, .recycle_max = 2};
+    struct journal_config config = {.folder = inner, .segment_bytes = 65536, .recycle_max = 2, .cipher = model_cipher()};
     struct err err;
     assert_int_equal(journal_open(&s.j, &config, &err), 0);
     pthread_t thread[READERS];

@@ -187,8 +187,8 @@ static void test_usage(void **state)
     assert_said("weir ");
     assert_int_equal(RUN("--help"), EXIT_OK);
     assert_said("Exit codes:");
-    static const char *const commands[] = {"serve", "check", "token", "verify"};
-    for (int i = 0; i < 4; i++) {
+    static const char *const commands[] = {"serve", "check", "token", "verify", "rekey"};
+    for (int i = 0; i < 5; i++) {
         assert_int_equal(RUN(commands[i], "--help"), EXIT_OK);
         assert_said("Options:");
     }
@@ -199,6 +199,7 @@ static void test_usage(void **state)
     assert_int_equal(RUN("serve", "--listen", "nowhere"), EXIT_USAGE);
     assert_int_equal(RUN("token", "--api", "x"), EXIT_USAGE);
     assert_int_equal(RUN("verify"), EXIT_USAGE);
+    assert_int_equal(RUN("rekey", "--data", data), EXIT_USAGE);
     assert_int_equal(RUN("verify", root), EXIT_FAILED);
 }
 

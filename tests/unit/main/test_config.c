@@ -437,6 +437,46 @@ static void test_development_secret(void **state)
     assert_int_equal(rmdir(folder), 0);
 }
 
+/* With files and environment. */
+static int parse_here(const char *yaml)
+{
+    config_fini(&config);
+    config_init(&config);
+    return config_parse(&config, text_of(yaml), "", 0);
+}
+
+static void test_encryption(void **state)
+{
+    (void)state;
+    struct err err;
+    char folder[] = "/tmp/weir-encryption-XXXXXX", yaml[128];
+    assert_non_null(mkdtemp(folder));
+    setenv("WEIR_TEST_KEY", "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f", 1);
+    assert_int_equal(parse_here("encryption: {keyEnv: WEIR_TEST_KEY}"), 0);
+    assert_true(config.encryption.set);
+    assert_int_equal(config.encryption.bytes[31], 0x1f);
+    config.data = folder;
+    assert_int_equal(config_key(&config, false, &err), 0); /* an empty folder stays empty */
+    assert_false(config.data_key.set);
+    setenv("WEIR_TEST_KEY", "much too short", 1);
+    assert_int_equal(parse_here("encryption: {keyEnv: WEIR_TEST_KEY}"), ERR_INVALID);
+    unsetenv("WEIR_TEST_KEY");
+    static const char *const wrong[] = {"encryption: {keyEnv: WEIR_TEST_KEY}", "encryption: {keyFile: /nowhere/at/all}", "encryption: {}", "encryption: yes",
+        "encryption: {keyFile: a, keyEnv: b}", "encryption: {key: abc}"};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        snprintf(yaml, sizeof(yaml), "%s\n", wrong[i]);
+        assert_int_equal(parse_here(yaml), ERR_INVALID);
+    }
+    /* Where the key is not, as in a pipeline, it is a warning; and nothing is opened with another key from the environment instead. */
+    config_fini(&config);
+    config_init(&config);
+    assert_int_equal(config_parse(&config, TEXT("encryption: {keyEnv: WEIR_TEST_KEY}"), "", CONFIG_CHECK), 0);
+    assert_int_equal(config.problems, 1);
+    config.data = folder;
+    assert_int_equal(config_key(&config, true, &err), ERR_MISSING);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 /* docs/configuration.md holds the reference as the program prints it. */
 static void test_reference(void **state)
 {
@@ -472,6 +512,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_listen, setup, teardown),
         cmocka_unit_test_setup_teardown(test_files, setup, teardown),
         cmocka_unit_test_setup_teardown(test_development_secret, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_encryption, setup, teardown),
         cmocka_unit_test(test_reference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

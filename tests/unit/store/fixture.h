@@ -33,10 +33,17 @@ static inline uint64_t random_next(uint64_t *state)
     return *state * UINT64_C(2685821657736338717) >> 11;
 }
 
+/* The same tests run once more over encrypted files: a file that defines FIXTURE_KEY and includes them. */
+#ifdef FIXTURE_KEY
+static const unsigned char fixture_key[32] = FIXTURE_KEY;
+#else
+#define fixture_key NULL
+#endif
+
 static inline void fixture_attach(struct fixture *f)
 {
     struct err err = {0};
-    struct store_config config = {.folder = f->folder, .write_buffer_bytes = 1u << 20};
+    struct store_config config = {.folder = f->folder, .write_buffer_bytes = 1u << 20, .key = fixture_key};
     int rc = store_open(&f->store, &config, &err);
     if (rc)
         fail_msg("store_open: %s %s", err_name(rc), err.text);

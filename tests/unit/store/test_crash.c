@@ -101,7 +101,7 @@ static void child_run(const char *folder, int fd, uint64_t seed)
 {
     static struct fixture f;
     struct child c = {.f = &f};
-    struct store_config config = {.folder = folder, .write_buffer_bytes = 256 << 10};
+    struct store_config config = {.folder = folder, .write_buffer_bytes = 256 << 10, .key = fixture_key};
     struct err err;
     strcpy(f.folder, folder);
     arena_init(&f.arena, 64 << 10, 64 << 20);

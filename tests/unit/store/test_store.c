@@ -635,7 +635,7 @@ static void test_damage(void **state)
     put(f, table, user(f, "ann", 1));
     fixture_commit(f);
     fixture_detach(f);
-    assert_int_equal(rocks_open(&rocks, f->folder, 0, 0, &err), 0);
+    assert_int_equal(rocks_open(&rocks, f->folder, 0, 0, NULL, &err), 0);
     assert_int_equal(bad_row(rocks, text_make("i\0\0\0\1bob\0\1", 10), TEXT("garbage")), 0);
     rocks_close(rocks);
     fixture_attach(f);
@@ -645,7 +645,7 @@ static void test_damage(void **state)
     assert_true(report.first[0]);
     fixture_detach(f);
 
-    assert_int_equal(rocks_open(&rocks, f->folder, 0, 0, &err), 0);
+    assert_int_equal(rocks_open(&rocks, f->folder, 0, 0, NULL, &err), 0);
     assert_int_equal(bad_row(rocks, TEXT("f"), text_make("\0\0\0\0\0\0\0\11", 8)), 0);
     rocks_close(rocks);
     struct store *store;
