@@ -1,0 +1,359 @@
+/*
+ * TableDescription. What AWS refreshes every six hours is exact here or an estimate, and says so in docs/dynamodb.md: ItemCount is exact; sizes, and the counts of
+ * indexes that not every item enters, are projected from a sample of the first items.
+ */
+#include "aws/ddb.h"
+
+#include "base/clock.h"
+#include <stdio.h>
+
+#define SAMPLE_ITEMS 64
+#define SAMPLE_BYTES (64 << 10)
+
+void ddb_time_json(struct json_writer *w, const char *name, int64_t ms)
+{
+    char text[32];
+    json_name(w, name);
+    int len = snprintf(text, sizeof(text), "%lld.%03d", (long long)(ms / 1000), (int)(ms % 1000));
+    json_number_text(w, text_make(text, (size_t)len));
+}
+
+/* ---- the sample ---- */
+
+struct sample {
+    int64_t items, bytes;
+    int64_t index_items[STORE_INDEXES_MAX], index_bytes[STORE_INDEXES_MAX];
+};
+
+static void sample_item(struct sample *sample, const struct store_table *table, const struct attr *item)
+{
+    const struct store_table_decl *decl = store_table_decl(table);
+    sample->items++;
+    sample->bytes += (int64_t)item_size(item);
+    for (size_t i = 0; i < decl->indexes; i++) {
+        const struct store_index_decl *index = &decl->index[i];
+        if (!item_get(item, index->hash) || (index->range.len && !item_get(item, index->range)))
+            continue;
+        sample->index_items[i]++;
+        sample->index_bytes[i] += (int64_t)ddb_projected_size(table, index, item);
+    }
+}
+
+static int take_sample(struct store_view *view, const struct store_table *table, struct arena *arena, struct sample *sample)
+{
+    struct store_query query = {.table = table};
+    struct store_cursor *cursor;
+    const struct attr *item;
+    memset(sample, 0, sizeof(*sample));
+    struct arena_mark mark = arena_mark(arena);
+    int code = store_query_open(view, &query, arena, &cursor, NULL);
+    if (code)
+        return code == ERR_NOT_FOUND ? 0 : code;
+    struct arena_mark each = arena_mark(arena);
+    while (!code && sample->items < SAMPLE_ITEMS && sample->bytes < SAMPLE_BYTES) {
+        code = store_cursor_next(cursor, arena, &item);
+        if (!code)
+            sample_item(sample, table, item);
+        arena_rewind(arena, each);
+    }
+    store_cursor_close(cursor);
+    arena_rewind(arena, mark);
+    return code == ERR_NOT_FOUND ? 0 : code;
+}
+
+static int64_t project(const struct sample *sample, int64_t of, int64_t count)
+{
+    return sample->items ? (int64_t)((double)of / (double)sample->items * (double)count + 0.5) : 0;
+}
+
+/* ---- parts ---- */
+
+static void write_key(struct json_writer *w, struct text name, const char *type)
+{
+    if (!name.len)
+        return;
+    json_begin_object(w);
+    json_name(w, "AttributeName");
+    json_text(w, name);
+    json_name(w, "KeyType");
+    json_str(w, type);
+    json_end_object(w);
+}
+
+static void write_schema(struct json_writer *w, struct text hash, struct text range)
+{
+    json_name(w, "KeySchema");
+    json_begin_array(w);
+    write_key(w, hash, "HASH");
+    write_key(w, range, "RANGE");
+    json_end_array(w);
+}
+
+struct definitions {
+    struct text name[2 + 2 * STORE_INDEXES_MAX];
+    enum attr_type type[2 + 2 * STORE_INDEXES_MAX];
+    size_t count;
+};
+
+static void define(struct definitions *d, struct text name, enum attr_type type)
+{
+    for (size_t i = 0; i < d->count; i++)
+        if (text_equal(d->name[i], name))
+            return;
+    if (!name.len)
+        return;
+    d->name[d->count] = name;
+    d->type[d->count++] = type;
+}
+
+static void write_definitions(struct json_writer *w, const struct store_table_decl *decl)
+{
+    struct definitions d = {.count = 0};
+    define(&d, decl->hash, decl->hash_type);
+    define(&d, decl->range, decl->range_type);
+    for (size_t i = 0; i < decl->indexes; i++) {
+        define(&d, decl->index[i].hash, decl->index[i].hash_type);
+        define(&d, decl->index[i].range, decl->index[i].range_type);
+    }
+    json_name(w, "AttributeDefinitions");
+    json_begin_array(w);
+    for (size_t i = 0; i < d.count; i++) {
+        json_begin_object(w);
+        json_name(w, "AttributeName");
+        json_text(w, d.name[i]);
+        json_name(w, "AttributeType");
+        json_str(w, ddb_type_tag(d.type[i]));
+        json_end_object(w);
+    }
+    json_end_array(w);
+}
+
+static void write_throughput(struct json_writer *w, int64_t reads, int64_t writes)
+{
+    json_name(w, "ProvisionedThroughput");
+    json_begin_object(w);
+    json_name(w, "NumberOfDecreasesToday");
+    json_i64(w, 0);
+    json_name(w, "ReadCapacityUnits");
+    json_i64(w, reads);
+    json_name(w, "WriteCapacityUnits");
+    json_i64(w, writes);
+    json_end_object(w);
+}
+
+static void write_raw(struct json_writer *w, const char *name, struct text json)
+{
+    if (!json.len)
+        return;
+    json_name(w, name);
+    json_raw(w, json);
+}
+
+static void write_warm(struct json_writer *w, struct text json)
+{
+    if (!json.len)
+        return;
+    json_name(w, "WarmThroughput");
+    buf_add(w->out, json.data, json.len - 1); /* the object as it came, and its status in it */
+    if (json.len > 2)
+        buf_add_char(w->out, ',');
+    buf_add_text(w->out, TEXT("\"Status\":\"ACTIVE\"}"));
+    w->after_name = false;
+    w->comma |= UINT64_C(1) << w->depth;
+}
+
+static void write_projection(struct json_writer *w, const struct store_index_decl *index)
+{
+    static const char *const types[] = {"ALL", "KEYS_ONLY", "INCLUDE"};
+    json_name(w, "Projection");
+    json_begin_object(w);
+    json_name(w, "ProjectionType");
+    json_str(w, types[index->projection]);
+    if (index->projection == STORE_PROJECT_INCLUDE) {
+        json_name(w, "NonKeyAttributes");
+        json_begin_array(w);
+        for (size_t i = 0; i < index->includes; i++)
+            json_text(w, index->include[i]);
+        json_end_array(w);
+    }
+    json_end_object(w);
+}
+
+/* ---- indexes ---- */
+
+struct describing {
+    struct ddb_call *call;
+    const struct store_table *table;
+    const struct ddb_meta *meta;
+    struct sample sample;
+    int64_t count;
+    const char *status;
+};
+
+static const struct ddb_index_meta *index_meta(const struct ddb_meta *meta, struct text name)
+{
+    static const struct ddb_index_meta none;
+    for (size_t i = 0; i < meta->indexes; i++)
+        if (text_equal(meta->index[i].name, name))
+            return &meta->index[i];
+    return &none;
+}
+
+static void write_index_arn(struct describing *d, struct text name)
+{
+    struct buf arn;
+    buf_init(&arn, 2048);
+    ddb_arn(d->call, store_table_name(d->table), &arn);
+    buf_add_format(&arn, "/index/%.*s", TEXT_FMT(name));
+    json_name(&d->call->w, "IndexArn");
+    json_text(&d->call->w, buf_text(&arn));
+    buf_fini(&arn);
+}
+
+static void write_index(struct describing *d, size_t i)
+{
+    struct json_writer *w = &d->call->w;
+    const struct store_index_decl *index = &store_table_decl(d->table)->index[i];
+    const struct ddb_index_meta *meta = index_meta(d->meta, index->name);
+    const struct store_index *handle = store_index_find(d->table, index->name);
+    json_begin_object(w);
+    json_name(w, "IndexName");
+    json_text(w, index->name);
+    write_schema(w, index->hash, index->range);
+    write_projection(w, index);
+    if (!meta->local) {
+        bool ready = handle && store_index_ready(handle);
+        bool creating = strcmp(d->status, "CREATING") == 0;
+        json_name(w, "IndexStatus");
+        json_str(w, !ready || creating ? "CREATING" : "ACTIVE");
+        if (!ready) {
+            json_name(w, "Backfilling");
+            json_bool(w, true);
+        }
+        write_throughput(w, meta->reads, meta->writes);
+        write_raw(w, "OnDemandThroughput", meta->on_demand);
+        write_warm(w, meta->warm);
+    }
+    json_name(w, "IndexSizeBytes");
+    json_i64(w, project(&d->sample, d->sample.index_bytes[i], d->count));
+    json_name(w, "ItemCount");
+    json_i64(w, project(&d->sample, d->sample.index_items[i], d->count));
+    write_index_arn(d, index->name);
+    json_end_object(w);
+}
+
+static void write_indexes(struct describing *d, const char *name, bool local)
+{
+    const struct store_table_decl *decl = store_table_decl(d->table);
+    bool any = false;
+    for (size_t i = 0; i < decl->indexes; i++) {
+        if (ddb_meta_is_local(d->meta, decl->index[i].name) != local)
+            continue;
+        if (!any) {
+            json_name(&d->call->w, name);
+            json_begin_array(&d->call->w);
+        }
+        any = true;
+        write_index(d, i);
+    }
+    if (any)
+        json_end_array(&d->call->w);
+}
+
+/* ---- the table ---- */
+
+static void write_stream(struct describing *d)
+{
+    struct json_writer *w = &d->call->w;
+    char label[CLOCK_ISO_SIZE];
+    struct buf arn;
+    if (d->meta->stream_view.len) {
+        json_name(w, "StreamSpecification");
+        json_begin_object(w);
+        json_name(w, "StreamEnabled");
+        json_bool(w, true);
+        json_name(w, "StreamViewType");
+        json_text(w, d->meta->stream_view);
+        json_end_object(w);
+    }
+    if (!d->meta->stream_ms)
+        return;
+    clock_format_iso(d->meta->stream_ms, label);
+    label[23] = 0; /* AWS's labels carry no zone */
+    json_name(w, "LatestStreamLabel");
+    json_str(w, label);
+    buf_init(&arn, 2048);
+    ddb_arn(d->call, store_table_name(d->table), &arn);
+    buf_add_format(&arn, "/stream/%s", label);
+    json_name(w, "LatestStreamArn");
+    json_text(w, buf_text(&arn));
+    buf_fini(&arn);
+}
+
+static void write_billing(struct json_writer *w, const struct ddb_meta *meta)
+{
+    write_throughput(w, meta->on_demand_mode ? 0 : meta->reads, meta->on_demand_mode ? 0 : meta->writes);
+    if (meta->on_demand_mode || meta->mode_ms) {
+        json_name(w, "BillingModeSummary");
+        json_begin_object(w);
+        json_name(w, "BillingMode");
+        json_str(w, meta->on_demand_mode ? "PAY_PER_REQUEST" : "PROVISIONED");
+        if (meta->mode_ms)
+            ddb_time_json(w, "LastUpdateToPayPerRequestDateTime", meta->mode_ms);
+        json_end_object(w);
+    }
+    write_raw(w, "OnDemandThroughput", meta->on_demand);
+    write_warm(w, meta->warm);
+    if (meta->table_class.len) {
+        json_name(w, "TableClassSummary");
+        json_begin_object(w);
+        json_name(w, "TableClass");
+        json_text(w, meta->table_class);
+        json_end_object(w);
+    }
+}
+
+int ddb_describe(struct ddb_call *call, struct store_view *view, const struct store_table *table, const struct ddb_meta *meta, const char *status)
+{
+    struct json_writer *w = &call->w;
+    const struct store_table_decl *decl = store_table_decl(table);
+    struct describing *d = arena_zalloc(call->arena, sizeof(*d));
+    if (!d)
+        return ddb_no_memory(call);
+    d->call = call;
+    d->table = table;
+    d->meta = meta;
+    d->status = status;
+    d->count = store_table_count(table);
+    int code = strcmp(status, "CREATING") ? take_sample(view, table, call->arena, &d->sample) : 0;
+    if (code)
+        return ddb_store_fail(call, code, NULL);
+    struct buf arn;
+    buf_init(&arn, 2048);
+    ddb_arn(call, store_table_name(table), &arn);
+    json_begin_object(w);
+    write_definitions(w, decl);
+    json_name(w, "TableName");
+    json_text(w, store_table_name(table));
+    write_schema(w, decl->hash, decl->range);
+    json_name(w, "TableStatus");
+    json_str(w, status);
+    ddb_time_json(w, "CreationDateTime", meta->created_ms);
+    write_billing(w, meta);
+    json_name(w, "TableSizeBytes");
+    json_i64(w, project(&d->sample, d->sample.bytes, d->count));
+    json_name(w, "ItemCount");
+    json_i64(w, d->count);
+    json_name(w, "TableArn");
+    json_text(w, buf_text(&arn));
+    json_name(w, "TableId");
+    json_str(w, meta->id);
+    write_indexes(d, "LocalSecondaryIndexes", true);
+    write_indexes(d, "GlobalSecondaryIndexes", false);
+    write_stream(d);
+    json_name(w, "DeletionProtectionEnabled");
+    json_bool(w, meta->is_protected);
+    json_end_object(w);
+    buf_fini(&arn);
+    return 0;
+}

@@ -1,0 +1,373 @@
+/*
+ * TransactWriteItems and TransactGetItems. A transaction is one call of the tick: its save point is the transaction's. All actions are judged, so that every one that
+ * fails has its reason, and nothing is kept unless none does. There is no TransactionConflict: calls of a tick run one after the other.
+ */
+#include "aws/keyset.h"
+#include "aws/write.h"
+
+#define TRANSACT_BYTES (4u << 20)
+#define TRANSACT_IO_BYTES (128u << 10) /* read on the io thread; more moves to a worker */
+
+static const char CANCELLED[] = "Transaction cancelled, please refer cancellation reasons for specific reasons [";
+
+/* ---- TransactWriteItems ---- */
+
+struct reason {
+    const char *code; /* NULL: none */
+    struct text message;
+    const struct attr *item;
+};
+struct transaction {
+    struct ddb_write *write;
+    struct reason *reason;
+    size_t count;
+    struct text token;
+    uint64_t digest;
+    enum ddb_return_capacity capacity;
+    bool metrics, replayed;
+    bool (*local)[STORE_INDEXES_MAX];
+};
+
+/* FNV-1a over the actions as they came: only ever compared with the same client's own retry. */
+static uint64_t digest_of(struct text bytes)
+{
+    uint64_t h = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < bytes.len; i++)
+        h = (h ^ (unsigned char)bytes.data[i]) * UINT64_C(0x100000001b3);
+    return h ^ bytes.len;
+}
+
+static int read_action(struct ddb_call *call, const struct json *action, struct ddb_write *write)
+{
+    static const char *const names[] = {"Put", "Delete", "Update", "ConditionCheck"};
+    const struct json *object = NULL;
+    enum ddb_write_kind kind = DDB_PUT;
+    int given = 0;
+    for (int i = 0; i < 4; i++) {
+        const struct json *found = shape_get(action, names[i]);
+        if (!found)
+            continue;
+        object = found;
+        kind = (enum ddb_write_kind)i;
+        given++;
+    }
+    if (given != 1)
+        return ddb_fail(call, DDB_VALIDATION, "TransactItems can only contain one of Check, Put, Update or Delete");
+    return ddb_write_read(call, object, kind, false, write);
+}
+
+static int read_actions(struct ddb_call *call, struct transaction *t, const struct json *items)
+{
+    struct ddb_keyset *seen = arena_zalloc(call->arena, sizeof(*seen));
+    size_t bytes = 0;
+    if (!seen)
+        return ddb_no_memory(call);
+    for (const struct json *at = items->first; at; at = at->next) {
+        struct ddb_write *write = &t->write[t->count++];
+        int code = read_action(call, at, write);
+        if (code)
+            return code;
+        write->want_before = t->capacity != DDB_CAPACITY_NONE;
+        if (!write->key)
+            write->key = ddb_key_of(call->arena, write->table, write->item);
+        code = write->key ? ddb_keyset_add(seen, call->arena, write->table, write->key) : ERR_MEMORY;
+        if (code == ERR_DUPLICATE)
+            return ddb_fail(call, DDB_VALIDATION, "Transaction request cannot include multiple operations on one item");
+        if (code)
+            return ddb_no_memory(call);
+        bytes += item_size(write->item ? write->item : write->key);
+    }
+    return bytes <= TRANSACT_BYTES ? 0 : ddb_fail(call, DDB_VALIDATION, "Collection size of items in a transaction cannot exceed 4MB");
+}
+
+int ddb_transact_write_prepare(struct ddb_call *call)
+{
+    const struct json *items = shape_get(call->in, "TransactItems");
+    struct transaction *t = arena_zalloc(call->arena, sizeof(*t));
+    if (!t)
+        return ddb_no_memory(call);
+    call->state = t;
+    t->write = arena_zalloc(call->arena, items->count * sizeof(*t->write));
+    t->reason = arena_zalloc(call->arena, items->count * sizeof(*t->reason));
+    t->local = arena_zalloc(call->arena, items->count * sizeof(*t->local));
+    if (!t->write || !t->reason || !t->local)
+        return ddb_no_memory(call);
+    t->token = ddb_param_text(call->in, "ClientRequestToken");
+    t->digest = digest_of(items->raw);
+    t->capacity = ddb_return_capacity(call);
+    t->metrics = ddb_param_is(call->in, "ReturnItemCollectionMetrics", "SIZE");
+    return read_actions(call, t, items);
+}
+
+/* A fault of one action becomes its reason; what is no fault of the request ends the transaction. */
+static int take_reason(struct ddb_call *call, struct reason *reason, const struct ddb_write *write, int code)
+{
+    if (code == ERR_CONDITION) {
+        *reason = (struct reason){"ConditionalCheckFailed", TEXT("The conditional request failed"), write->item_on_failure ? write->before : NULL};
+        return 0;
+    }
+    if (code == ERR_COLD || call->fault != DDB_VALIDATION)
+        return code;
+    *reason = (struct reason){"ValidationError", call->message, NULL};
+    call->fault = DDB_FINE;
+    return 0;
+}
+
+static int cancel(struct ddb_call *call, const struct transaction *t)
+{
+    struct buf message, reasons;
+    struct json_writer w;
+    buf_init(&message, 8192);
+    buf_init(&reasons, DDB_BODY_MAX / 2);
+    json_writer_init(&w, &reasons);
+    buf_add_text(&message, text_of(CANCELLED));
+    json_begin_array(&w);
+    for (size_t i = 0; i < t->count; i++) {
+        const struct reason *reason = &t->reason[i];
+        buf_add_format(&message, "%s%s", i ? ", " : "", reason->code ? reason->code : "None");
+        json_begin_object(&w);
+        json_name(&w, "Code");
+        json_str(&w, reason->code ? reason->code : "None");
+        if (reason->code) {
+            json_name(&w, "Message");
+            json_text(&w, reason->message);
+        }
+        if (reason->item) {
+            json_name(&w, "Item");
+            item_to_wire(&w, reason->item);
+        }
+        json_end_object(&w);
+    }
+    json_end_array(&w);
+    buf_add_char(&message, ']');
+    int code = ddb_fail_text(call, DDB_CANCELED, buf_text(&message));
+    call->fault_reasons = reasons.failed ? TEXT_NONE : arena_copy(call->arena, buf_text(&reasons));
+    buf_fini(&message);
+    buf_fini(&reasons);
+    return code;
+}
+
+static int run_actions(struct ddb_call *call, struct store_view *view, struct transaction *t, struct tick *tick)
+{
+    bool failed = false;
+    for (size_t i = 0; i < t->count; i++) {
+        struct store_save save = store_stage_save(tick_stage(tick));
+        int code = ddb_write_run(call, view, &t->write[i]);
+        t->reason[i] = (struct reason){0};
+        if (code) {
+            store_stage_rollback(tick_stage(tick), save);
+            code = take_reason(call, &t->reason[i], &t->write[i], code);
+            failed = true;
+        }
+        if (code)
+            return code;
+    }
+    return failed ? cancel(call, t) : 0;
+}
+
+int ddb_transact_write_perform(struct ddb_call *call, struct store_view *view, struct tick *tick)
+{
+    struct transaction *t = call->state;
+    int code = 0;
+    t->replayed = false;
+    if (t->token.len)
+        code = ddb_token_note(view, tick, call->arena, t->token, t->digest);
+    if (code == 1) {
+        t->replayed = true;
+        return 0;
+    }
+    if (code == ERR_DUPLICATE)
+        return ddb_fail(call, DDB_TOKEN_MISMATCH, "An error occurred (IdempotentParameterMismatchException): The client token was used with other parameters");
+    if (code)
+        return ddb_store_fail(call, code, NULL);
+    for (size_t i = 0; i < t->count && (t->capacity == DDB_CAPACITY_INDEXES || t->metrics); i++) {
+        code = ddb_locals(view, call->arena, t->write[i].table, t->local[i]);
+        if (code)
+            return ddb_store_fail(call, code, NULL);
+    }
+    return run_actions(call, view, t, tick);
+}
+
+static void sum(struct ddb_capacity *capacity, const struct transaction *t, const struct ddb_write *write)
+{
+    if (t->replayed)
+        capacity->reads += 2 * ddb_read_units(item_size(write->item ? write->item : write->key), true); /* AWS reads again to answer a retry */
+    else
+        ddb_capacity_write(capacity, write->before, write->after, 2);
+}
+
+/* One entry per table, in the order in which the tables come. */
+static void write_capacity(struct ddb_call *call, const struct transaction *t)
+{
+    json_name(&call->w, "ConsumedCapacity");
+    json_begin_array(&call->w);
+    for (size_t i = 0; i < t->count; i++) {
+        struct ddb_capacity capacity = {.table = t->write[i].table};
+        bool first = true;
+        for (size_t k = 0; k < i; k++)
+            first = first && t->write[k].table != capacity.table;
+        for (size_t k = i; k < t->count && first; k++)
+            if (t->write[k].table == capacity.table)
+                sum(&capacity, t, &t->write[k]);
+        if (first)
+            ddb_capacity_json(call, &capacity, t->capacity == DDB_CAPACITY_INDEXES, true, t->local[i]);
+    }
+    json_end_array(&call->w);
+}
+
+static void write_metrics(struct ddb_call *call, const struct transaction *t)
+{
+    struct json_writer *w = &call->w;
+    json_name(w, "ItemCollectionMetrics");
+    json_begin_object(w);
+    for (size_t i = 0; i < t->count; i++) {
+        const struct store_table *table = t->write[i].table;
+        bool first = memchr(t->local[i], 1, STORE_INDEXES_MAX) != NULL;
+        for (size_t k = 0; k < i; k++)
+            first = first && t->write[k].table != table;
+        if (!first)
+            continue;
+        json_name_text(w, store_table_name(table));
+        json_begin_array(w);
+        for (size_t k = i; k < t->count; k++)
+            if (t->write[k].table == table && t->write[k].kind != DDB_CHECK)
+                ddb_collection_json(call, table, t->write[k].key);
+        json_end_array(w);
+    }
+    json_end_object(w);
+}
+
+void ddb_transact_write_answer(struct ddb_call *call)
+{
+    const struct transaction *t = call->state;
+    json_begin_object(&call->w);
+    if (t->capacity)
+        write_capacity(call, t);
+    if (t->metrics && !t->replayed)
+        write_metrics(call, t);
+    json_end_object(&call->w);
+}
+
+/* ---- TransactGetItems ---- */
+
+struct get_action {
+    const struct store_table *table;
+    const struct attr *key;
+    const struct expr_projection *projection;
+    double reads;
+};
+struct transact_get {
+    struct get_action *get;
+    size_t count;
+};
+
+static int read_get(struct ddb_call *call, const struct json *object, struct get_action *get)
+{
+    static const char *const expressions[] = {"ProjectionExpression", NULL};
+    const struct json *expression = shape_get(object, "ProjectionExpression");
+    struct expr_env env;
+    struct attr *key = NULL;
+    int code = ddb_item(call, shape_get(object, "Key"), &key);
+    if (code)
+        return code;
+    get->key = key;
+    code = expr_env_open(&env, call->arena, object, expressions, NULL);
+    if (!code && expression)
+        code = expr_projection_parse(&env, expression->text, &get->projection);
+    if (!code)
+        code = expr_env_close(&env);
+    if (code)
+        return ddb_env_fail(call, &env);
+    code = ddb_table(call, shape_get(object, "TableName"), &get->table);
+    if (!code)
+        code = ddb_key_check(call, get->table, get->key);
+    return code ? code : ddb_projection_check(call, &env, get->table, get->projection);
+}
+
+int ddb_transact_get_prepare(struct ddb_call *call)
+{
+    const struct json *items = shape_get(call->in, "TransactItems");
+    struct transact_get *t = arena_zalloc(call->arena, sizeof(*t));
+    struct ddb_keyset *seen = arena_zalloc(call->arena, sizeof(*seen));
+    if (!t || !seen)
+        return ddb_no_memory(call);
+    call->state = t;
+    t->get = arena_zalloc(call->arena, items->count * sizeof(*t->get));
+    if (!t->get)
+        return ddb_no_memory(call);
+    for (const struct json *at = items->first; at; at = at->next) {
+        struct get_action *get = &t->get[t->count++];
+        int code = read_get(call, shape_get(at, "Get"), get);
+        if (code)
+            return code;
+        code = ddb_keyset_add(seen, call->arena, get->table, get->key);
+        if (code == ERR_DUPLICATE)
+            return ddb_fail(call, DDB_VALIDATION, "Transaction request cannot include multiple operations on one item");
+        if (code)
+            return ddb_no_memory(call);
+    }
+    return 0;
+}
+
+static int get_one(struct ddb_call *call, struct store_view *view, struct get_action *get, size_t *bytes)
+{
+    const struct attr *item, *shown;
+    struct arena_mark mark = arena_mark(call->arena);
+    int code = store_get(view, get->table, get->key, call->arena, &item);
+    if (code && code != ERR_NOT_FOUND)
+        return ddb_store_fail(call, code, NULL);
+    size_t size = code ? 0 : item_size(item);
+    *bytes += size;
+    get->reads = 2 * ddb_read_units(size, true);
+    json_begin_object(&call->w);
+    if (!code) {
+        if (expr_projection_apply(get->projection, item, call->arena, &shown))
+            return ddb_no_memory(call);
+        json_name(&call->w, "Item");
+        item_to_wire(&call->w, shown);
+    }
+    json_end_object(&call->w);
+    arena_rewind(call->arena, mark);
+    return 0;
+}
+
+static void write_get_capacity(struct ddb_call *call, const struct transact_get *t)
+{
+    bool local[STORE_INDEXES_MAX] = {false};
+    json_name(&call->w, "ConsumedCapacity");
+    json_begin_array(&call->w);
+    for (size_t i = 0; i < t->count; i++) {
+        struct ddb_capacity capacity = {.table = t->get[i].table};
+        bool first = true;
+        for (size_t k = 0; k < i; k++)
+            first = first && t->get[k].table != capacity.table;
+        for (size_t k = i; k < t->count; k++)
+            if (t->get[k].table == capacity.table)
+                capacity.reads += t->get[k].reads;
+        if (first)
+            ddb_capacity_json(call, &capacity, ddb_return_capacity(call) == DDB_CAPACITY_INDEXES, true, local);
+    }
+    json_end_array(&call->w);
+}
+
+int ddb_transact_get_perform(struct ddb_call *call, struct store_view *view, struct tick *tick)
+{
+    (void)tick;
+    struct transact_get *t = call->state;
+    size_t bytes = 0;
+    json_begin_object(&call->w);
+    json_name(&call->w, "Responses");
+    json_begin_array(&call->w);
+    for (size_t i = 0; i < t->count; i++) {
+        int code = view->cache_only && bytes > TRANSACT_IO_BYTES ? ERR_COLD : get_one(call, view, &t->get[i], &bytes);
+        if (code)
+            return code;
+        if (bytes > TRANSACT_BYTES)
+            return ddb_fail(call, DDB_VALIDATION, "Collection size of items in a transaction cannot exceed 4MB");
+    }
+    json_end_array(&call->w);
+    if (ddb_return_capacity(call))
+        write_get_capacity(call, t);
+    json_end_object(&call->w);
+    return 0;
+}

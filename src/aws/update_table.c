@@ -1,0 +1,265 @@
+/*
+ * UpdateTable: how a table is billed, its stream, one global index made or dropped, protection, class. A new index is filled by the store's backfill in slices;
+ * DescribeTable says CREATING and Backfilling meanwhile.
+ *
+ * The request is judged twice: what it says alone in prepare; what it changes in the tick, on the table as it is then.
+ */
+#include "aws/schema.h"
+
+#define INVALID "One or more parameter values were invalid: "
+
+struct updating {
+    const struct store_table *table;
+    struct ddb_schema *schema; /* made in the tick */
+};
+
+static int check_parameters(struct ddb_call *call)
+{
+    static const char *const any[] = {"BillingMode", "ProvisionedThroughput", "GlobalSecondaryIndexUpdates", "StreamSpecification", "SSESpecification", "TableClass",
+        "DeletionProtectionEnabled", "OnDemandThroughput", "WarmThroughput"};
+    const struct json *changes = shape_get(call->in, "GlobalSecondaryIndexUpdates");
+    bool given = false;
+    size_t online = 0;
+    for (size_t i = 0; i < sizeof(any) / sizeof(any[0]); i++)
+        given = given || shape_get(call->in, any[i]);
+    if (shape_get(call->in, "ReplicaUpdates"))
+        return ddb_fail(call, DDB_VALIDATION, INVALID "Replicas are not supported");
+    if (!given || (changes && !changes->count))
+        return ddb_fail(call, DDB_VALIDATION,
+            "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates or SSESpecification or ReplicaUpdates is required");
+    for (const struct json *at = changes ? changes->first : NULL; at; at = at->next) {
+        bool create = shape_get(at, "Create"), drop = shape_get(at, "Delete"), update = shape_get(at, "Update");
+        if (create + drop + update != 1)
+            return ddb_fail(call, DDB_VALIDATION, INVALID "Only one of Create, Update or Delete is allowed, and one is required, in a GlobalSecondaryIndexUpdate");
+        online += create || drop;
+    }
+    if (online > 1)
+        return ddb_fail(call, DDB_LIMIT, "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table");
+    if (ddb_param_is(call->in, "BillingMode", "PAY_PER_REQUEST") && shape_get(call->in, "ProvisionedThroughput"))
+        return ddb_fail(call, DDB_VALIDATION, INVALID "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST");
+    return 0;
+}
+
+int ddb_update_table_prepare(struct ddb_call *call)
+{
+    struct updating *u = arena_zalloc(call->arena, sizeof(*u));
+    struct text name;
+    if (!u)
+        return ddb_no_memory(call);
+    call->state = u;
+    int code = check_parameters(call);
+    if (!code)
+        code = ddb_name(call, shape_get(call->in, "TableName"), &name);
+    return code ? code : ddb_table_control(call, name, &u->table);
+}
+
+/* ---- billing ---- */
+
+static int64_t member(const struct json *object, const char *name)
+{
+    int64_t value = 0;
+    const struct json *found = shape_get(object, name);
+    if (found)
+        json_to_i64(found, &value);
+    return value;
+}
+
+static int change_billing(struct ddb_call *call, struct ddb_meta *meta, int64_t now_ms)
+{
+    const struct json *throughput = shape_get(call->in, "ProvisionedThroughput");
+    struct text mode = ddb_param_text(call->in, "BillingMode");
+    int64_t reads = member(throughput, "ReadCapacityUnits"), writes = member(throughput, "WriteCapacityUnits");
+    bool was = meta->on_demand_mode;
+    if (text_is(mode, "PAY_PER_REQUEST")) {
+        if (!was)
+            meta->mode_ms = now_ms;
+        meta->on_demand_mode = true;
+        meta->reads = meta->writes = 0;
+        for (size_t i = 0; i < meta->indexes; i++)
+            meta->index[i].reads = meta->index[i].writes = 0;
+        return 0;
+    }
+    if (was && throughput && !mode.len)
+        return ddb_fail(call, DDB_VALIDATION, INVALID "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST");
+    if (was && mode.len && !throughput)
+        return ddb_fail(call, DDB_VALIDATION, INVALID "ProvisionedThroughput must be specified when BillingMode is PROVISIONED");
+    if (!throughput)
+        return 0;
+    if (!was && reads == meta->reads && writes == meta->writes)
+        return ddb_fail(call, DDB_VALIDATION,
+            "The provisioned throughput for the table will not change. The requested value equals the current value. Current ReadCapacityUnits provisioned for the "
+            "table: %lld. Requested ReadCapacityUnits: %lld. Current WriteCapacityUnits provisioned for the table: %lld. Requested WriteCapacityUnits: %lld. Refer to "
+            "the Amazon DynamoDB Developer Guide for current limits and how to request higher limits.",
+            (long long)meta->reads, (long long)reads, (long long)meta->writes, (long long)writes);
+    meta->on_demand_mode = false;
+    meta->reads = reads;
+    meta->writes = writes;
+    return 0;
+}
+
+/* ---- indexes ---- */
+
+static struct ddb_index_meta *global_find(struct ddb_meta *meta, struct text name)
+{
+    for (size_t i = 0; i < meta->indexes; i++)
+        if (!meta->index[i].local && text_equal(meta->index[i].name, name))
+            return &meta->index[i];
+    return NULL;
+}
+
+static int update_index(struct ddb_call *call, struct ddb_schema *schema, const struct json *change)
+{
+    struct text name = ddb_param_text(change, "IndexName");
+    struct ddb_index_meta *index = global_find(&schema->meta, name);
+    const struct json *throughput = shape_get(change, "ProvisionedThroughput");
+    if (!index)
+        return ddb_fail(call, DDB_NOT_FOUND, "Requested resource not found");
+    if (throughput && schema->meta.on_demand_mode)
+        return ddb_fail(call, DDB_VALIDATION, INVALID "ProvisionedThroughput should not be specified for index: %.*s when BillingMode is PAY_PER_REQUEST", TEXT_FMT(name));
+    if (throughput) {
+        index->reads = member(throughput, "ReadCapacityUnits");
+        index->writes = member(throughput, "WriteCapacityUnits");
+    }
+    if (shape_get(change, "OnDemandThroughput"))
+        index->on_demand = ddb_schema_json(call, shape_get(change, "OnDemandThroughput"));
+    if (shape_get(change, "WarmThroughput"))
+        index->warm = ddb_schema_json(call, shape_get(change, "WarmThroughput"));
+    return 0;
+}
+
+static int delete_index(struct ddb_call *call, struct ddb_schema *schema, const struct json *change)
+{
+    struct text name = ddb_param_text(change, "IndexName");
+    struct ddb_index_meta *index = global_find(&schema->meta, name);
+    struct store_table_decl *decl = &schema->decl;
+    if (!index)
+        return ddb_fail(call, DDB_NOT_FOUND, "Requested resource not found");
+    *index = schema->meta.index[--schema->meta.indexes];
+    for (size_t i = 0; i < decl->indexes; i++) {
+        if (!text_equal(decl->index[i].name, name))
+            continue;
+        memmove(&decl->index[i], &decl->index[i + 1], (decl->indexes - i - 1) * sizeof(decl->index[0]));
+        decl->indexes--;
+        break;
+    }
+    return 0;
+}
+
+static bool clashes(struct text name, enum attr_type type, struct text other, enum attr_type other_type)
+{
+    return name.len && text_equal(name, other) && type != other_type;
+}
+
+/* Is the attribute a key of the table or of another index, with another type? */
+static bool type_clashes(const struct store_table_decl *decl, struct text name, enum attr_type type)
+{
+    bool found = clashes(name, type, decl->hash, decl->hash_type) || clashes(name, type, decl->range, decl->range_type);
+    for (size_t i = 0; i + 1 < decl->indexes && !found; i++)
+        found = clashes(name, type, decl->index[i].hash, decl->index[i].hash_type) || clashes(name, type, decl->index[i].range, decl->index[i].range_type);
+    return found;
+}
+
+/* The types of the new index's keys (it is the last one): from AttributeDefinitions, in agreement with what is there. */
+static int index_types(struct ddb_call *call, struct ddb_schema *schema)
+{
+    struct ddb_schema *one = arena_zalloc(call->arena, sizeof(*one));
+    if (!one)
+        return ddb_no_memory(call);
+    struct store_index_decl *index = &schema->decl.index[schema->decl.indexes - 1];
+    one->decl.hash = index->hash;
+    one->decl.range = index->range;
+    int code = ddb_schema_types(call, one, shape_get(call->in, "AttributeDefinitions"), false);
+    if (code)
+        return code;
+    index->hash_type = one->decl.hash_type;
+    index->range_type = one->decl.range_type;
+    bool hash_clashes = type_clashes(&schema->decl, index->hash, index->hash_type);
+    if (hash_clashes || type_clashes(&schema->decl, index->range, index->range_type))
+        return ddb_fail(call, DDB_VALIDATION, INVALID "Attribute %.*s is a key already, with another type", TEXT_FMT(hash_clashes ? index->hash : index->range));
+    return 0;
+}
+
+static int create_index(struct ddb_call *call, struct ddb_schema *schema, const struct json *change)
+{
+    struct text name = ddb_param_text(change, "IndexName");
+    for (size_t i = 0; i < schema->decl.indexes; i++)
+        if (text_equal(schema->decl.index[i].name, name))
+            return ddb_fail(call, DDB_VALIDATION, "Attempting to create an index which already exists");
+    int code = ddb_schema_add_index(call, schema, change, false);
+    return code ? code : index_types(call, schema);
+}
+
+static int change_indexes(struct ddb_call *call, struct ddb_schema *schema)
+{
+    const struct json *changes = shape_get(call->in, "GlobalSecondaryIndexUpdates");
+    int code = 0;
+    for (const struct json *at = changes ? changes->first : NULL; at && !code; at = at->next) {
+        if (shape_get(at, "Create"))
+            code = create_index(call, schema, shape_get(at, "Create"));
+        else if (shape_get(at, "Delete"))
+            code = delete_index(call, schema, shape_get(at, "Delete"));
+        else
+            code = update_index(call, schema, shape_get(at, "Update"));
+    }
+    return code;
+}
+
+static int change_stream(struct ddb_call *call, struct ddb_schema *schema, int64_t now_ms)
+{
+    const struct json *stream = shape_get(call->in, "StreamSpecification");
+    bool on = ddb_param_true(stream, "StreamEnabled"), was = schema->meta.stream_view.len > 0;
+    if (stream && on && was)
+        return ddb_fail(call, DDB_IN_USE, "Table already has an enabled stream: TableName: %.*s", TEXT_FMT(schema->decl.name));
+    if (stream && !on && !was)
+        return ddb_fail(call, DDB_VALIDATION, "Table has no stream to disable: TableName: %.*s", TEXT_FMT(schema->decl.name));
+    return ddb_schema_stream(call, stream, schema, now_ms);
+}
+
+static int change(struct ddb_call *call, struct ddb_schema *schema, int64_t now_ms)
+{
+    int code = change_billing(call, &schema->meta, now_ms);
+    if (!code)
+        code = change_indexes(call, schema);
+    if (!code)
+        code = change_stream(call, schema, now_ms);
+    if (shape_get(call->in, "TableClass"))
+        schema->meta.table_class = ddb_param_text(call->in, "TableClass");
+    if (shape_get(call->in, "DeletionProtectionEnabled"))
+        schema->meta.is_protected = ddb_param_true(call->in, "DeletionProtectionEnabled");
+    if (shape_get(call->in, "OnDemandThroughput"))
+        schema->meta.on_demand = ddb_schema_json(call, shape_get(call->in, "OnDemandThroughput"));
+    if (shape_get(call->in, "WarmThroughput"))
+        schema->meta.warm = ddb_schema_json(call, shape_get(call->in, "WarmThroughput"));
+    return code;
+}
+
+int ddb_update_table_perform(struct ddb_call *call, struct store_view *view, struct tick *tick)
+{
+    struct updating *u = call->state;
+    struct text name = store_table_name(u->table);
+    struct ddb_schema *schema = arena_alloc(call->arena, sizeof(*schema));
+    const struct store_table *table;
+    struct err err = {0};
+    if (!schema)
+        return ddb_no_memory(call);
+    int code = ddb_meta_get(view, call->arena, name, &schema->meta);
+    if (code)
+        return ddb_store_fail(call, code, NULL);
+    if (!schema->meta.made)
+        return ddb_fail(call, DDB_IN_USE, "Attempt to change a resource which is still in use: Table %.*s is declared by an application", TEXT_FMT(name));
+    schema->decl = *store_table_decl(u->table);
+    code = change(call, schema, tick_now_ms(tick));
+    if (code)
+        return code;
+    code = store_table_define(tick_stage(tick), &schema->decl, &table, &err);
+    if (!code)
+        code = ddb_meta_put(tick_stage(tick), name, &schema->meta);
+    if (code)
+        return ddb_store_fail(call, code, &err);
+    json_begin_object(&call->w);
+    json_name(&call->w, "TableDescription");
+    code = ddb_describe(call, view, table, &schema->meta, "UPDATING");
+    if (!code)
+        json_end_object(&call->w);
+    return code;
+}

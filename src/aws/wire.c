@@ -1,0 +1,176 @@
+/*
+ * Which requests are AWS's, and how answers look on the wire.
+ *
+ *   POST /  X-Amz-Target: DynamoDB_20120810.Op   DynamoDB
+ *   POST /  otherwise                            404 <UnknownOperationException/>, or 400 in JSON when the content type is JSON
+ *   GET /   not from a browser                   the health line that DynamoDB answers
+ *   OPTIONS /                                    CORS
+ *
+ * On loopback with development keys, which everybody knows, a web page could sign as well as anyone; so there an Origin that is not loopback is refused before
+ * anything is looked at.
+ */
+#include "aws/aws.h"
+#include "aws/ddb.h"
+
+#include "base/hash.h"
+#include <zlib.h>
+#include <stdio.h>
+
+#define GZIP_MIN 1024        /* bytes: below it the header costs more than it saves */
+#define GZIP_MAX (64u << 10) /* bytes compressed on an io thread: half a millisecond */
+#define REQUEST_ID_BYTES 52
+
+static void request_id(char out[REQUEST_ID_BYTES + 1])
+{
+    static const char digit[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    for (int i = 0; i < REQUEST_ID_BYTES; i += 4) {
+        uint64_t r = random_u64();
+        for (int k = 0; k < 4; k++, r >>= 16)
+            out[i + k] = digit[(r & 0xffff) % 36];
+    }
+    out[REQUEST_ID_BYTES] = 0;
+}
+
+/* False when it would not become smaller. */
+static bool compress_gzip(struct text body, struct buf *out)
+{
+    z_stream z = {0};
+    buf_init(out, body.len);
+    if (buf_reserve(out, body.len) || deflateInit2(&z, Z_BEST_SPEED, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+        return false;
+    z.next_in = (Bytef *)(uintptr_t)body.data;
+    z.avail_in = (uInt)body.len;
+    z.next_out = (Bytef *)out->data;
+    z.avail_out = (uInt)body.len;
+    bool fits = deflate(&z, Z_FINISH) == Z_STREAM_END;
+    out->len = z.total_out;
+    deflateEnd(&z);
+    return fits;
+}
+
+void aws_seal(struct aws_sealed *sealed, struct text body, bool gzip)
+{
+    *sealed = (struct aws_sealed){.done = true};
+    sealed->gzip = gzip && body.len >= GZIP_MIN && compress_gzip(body, &sealed->packed);
+    struct text out = sealed->gzip ? buf_text(&sealed->packed) : body;
+    sealed->crc = (uint32_t)crc32(0, (const Bytef *)out.data, (uInt)out.len);
+}
+
+void aws_respond(struct net_conn *conn, const struct aws_reply *reply)
+{
+    char headers[512], id[REQUEST_ID_BYTES + 1];
+    struct aws_sealed own = {.done = false}, *sealed = reply->sealed ? reply->sealed : &own;
+    if (!sealed->done)
+        aws_seal(sealed, reply->body, reply->gzip && reply->body.len <= GZIP_MAX);
+    request_id(id);
+    int len = snprintf(headers, sizeof(headers), "Server: Server\r\nContent-Type: application/x-amz-json-%s\r\nx-amzn-RequestId: %s\r\nx-amz-crc32: %lu\r\n%s%s",
+        reply->json11 ? "1.1" : "1.0", id, (unsigned long)sealed->crc, sealed->gzip ? "Content-Encoding: gzip\r\n" : "",
+        reply->cors ? "Access-Control-Allow-Origin: *\r\n" : "");
+    net_http_respond(conn, reply->status, text_make(headers, (size_t)len), sealed->gzip ? buf_text(&sealed->packed) : reply->body, 0);
+    buf_fini(&sealed->packed);
+}
+
+/* ---- who may ask ---- */
+
+static bool origin_is_loopback(struct text origin)
+{
+    static const char *const hosts[] = {"localhost", "127.0.0.1", "[::1]"};
+    static const char *const schemes[] = {"http://", "https://"};
+    for (size_t s = 0; s < 2; s++) {
+        size_t start = strlen(schemes[s]);
+        if (!text_starts(origin, text_of(schemes[s])))
+            continue;
+        for (size_t h = 0; h < 3; h++) {
+            size_t len = strlen(hosts[h]);
+            struct text rest = text_make(origin.data + start, origin.len - start);
+            if (text_starts(rest, text_of(hosts[h])) && (rest.len == len || rest.data[len] == ':'))
+                return true;
+        }
+    }
+    return false;
+}
+
+static void refuse_origin(struct net_conn *conn)
+{
+    struct aws_reply reply = {.status = 403,
+        .body = TEXT("{\"__type\":\"com.amazon.coral.service#AccessDeniedException\",\"message\":\"With development keys only pages from localhost are answered.\"}")};
+    aws_respond(conn, &reply);
+}
+
+/* ---- addresses ---- */
+
+static void healthy(struct net_conn *conn, const struct gateway_config *config)
+{
+    char line[256];
+    int len = snprintf(line, sizeof(line), "healthy: dynamodb.%.*s.amazonaws.com ", TEXT_FMT(config->region));
+    if (len >= (int)sizeof(line))
+        len = (int)sizeof(line) - 1;
+    net_http_respond(conn, 200, TEXT("Content-Type: text/plain\r\n"), text_make(line, (size_t)len), 0);
+}
+
+static void preflight(struct net_conn *conn, const struct http_request *request)
+{
+    char headers[1024];
+    struct text asked = http_header_get(request, "access-control-request-headers");
+    if (asked.len > 512)
+        asked = TEXT("*");
+    int len = snprintf(headers, sizeof(headers),
+        "Access-Control-Allow-Origin: *\r\nAccess-Control-Max-Age: 172800\r\nAccess-Control-Allow-Methods: POST\r\nAccess-Control-Allow-Headers: %.*s\r\n"
+        "Access-Control-Expose-Headers: x-amzn-RequestId,x-amzn-ErrorType,x-amz-crc32,Date\r\n",
+        TEXT_FMT(asked.len ? asked : TEXT("*")));
+    net_http_respond(conn, 200, text_make(headers, (size_t)len), TEXT(""), 0);
+}
+
+static bool is_json(struct text content_type)
+{
+    static const char *const known[] = {"application/x-amz-json-1.0", "application/x-amz-json-1.1", "application/json"};
+    struct text type = content_type;
+    ptrdiff_t end = text_find(type, ';', 0);
+    if (end >= 0)
+        type = text_trim(text_make(type.data, (size_t)end));
+    for (size_t i = 0; i < 3; i++)
+        if (text_equal_nocase(type, text_of(known[i])))
+            return true;
+    return false;
+}
+
+static void unknown_operation(struct net_conn *conn, const struct http_request *request)
+{
+    if (!is_json(http_header_get(request, "content-type"))) {
+        net_http_respond(conn, 404, TEXT("Content-Type: text/xml\r\n"), TEXT("<UnknownOperationException/>\n"), 0);
+        return;
+    }
+    struct aws_reply reply = {.status = 400,
+        .body = TEXT("{\"__type\":\"com.amazon.coral.service#UnknownOperationException\"}"),
+        .cors = http_header_get(request, "origin").data != NULL};
+    aws_respond(conn, &reply);
+}
+
+bool aws_wire(void *context, struct gw_io *io, struct net_conn *conn, const struct http_request *request, struct text body)
+{
+    static const struct text dynamodb = {"DynamoDB_20120810.", 18};
+    const struct gateway_config *config = context;
+    struct text origin = http_header_get(request, "origin"), target = http_header_get(request, "x-amz-target");
+    bool post = text_is(request->method, "POST"), get = text_is(request->method, "GET"), options = text_is(request->method, "OPTIONS");
+    if (!text_is(request->path, "/") || !(post || get || options))
+        return false;
+    if (get) {
+        struct text accept = http_header_get(request, "accept");
+        for (size_t i = 0; i + 9 <= accept.len; i++)
+            if (memcmp(accept.data + i, "text/html", 9) == 0)
+                return false; /* a browser: the dashboard's */
+        healthy(conn, config);
+        return true;
+    }
+    if (config->admin_open && origin.data && !origin_is_loopback(origin)) {
+        refuse_origin(conn);
+        return true;
+    }
+    if (options)
+        preflight(conn, request);
+    else if (text_starts(target, dynamodb) && is_json(http_header_get(request, "content-type")))
+        ddb_begin(io, conn, config, request, text_make(target.data + dynamodb.len, target.len - dynamodb.len), body);
+    else
+        unknown_operation(conn, request);
+    return true;
+}
