@@ -44,8 +44,10 @@ install_packages() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >"$scratch/apt" 2>&1 || { cat "$scratch/apt" >&2; exit 1; }
 }
 
+# Nothing when there is no such program.
 node_major() {
-    "$1" --version 2>/dev/null | sed -E 's/^v([0-9]+).*/\1/'
+    command -v "$1" >/dev/null || return 0
+    "$1" --version | sed -E 's/^v([0-9]+).*/\1/'
 }
 
 # Node for the tests: the machine's own when it is new enough, else one that belongs to this project alone.
