@@ -18,7 +18,7 @@
 #define BREAKER_OPEN_MS 10000
 #define BREAKERS_MAX 1024 /* origins remembered per thread */
 
-/* ---- the event (../AWS_SURFACES: recorded shapes) ---- */
+/* ---- the event, in the shapes that API Gateway was recorded to send ---- */
 
 static void add_pairs(struct json_writer *w, const char *name, const char *multi, const struct gw_header *pair, size_t count)
 {

@@ -519,7 +519,7 @@ void gw_retain_done(struct gw_io *io, struct weir_call *call); /* the message is
 /* ---- endpoint.c: routes whose target is an HTTP endpoint ---- */
 /* Sends the call's event; its answer comes to gw_endpoint_done on the same io thread. 0 or ERR_FULL, ERR_AGAIN (circuit open). Takes the call on success. */
 int gw_endpoint_send(struct gw_io *io, struct weir_call *call);
-/* The event as ../AWS_SURFACES shows it, appended to out. */
+/* The event in the shape that API Gateway sends to its functions, appended to out. */
 void gw_event_json(struct weir_call *call, struct buf *out);
 void gw_endpoint_done(struct gw_io *io, struct weir_call *call, struct gw_answer *answer); /* takes both */
 /* Circuit breakers by origin. */
