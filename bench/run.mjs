@@ -100,7 +100,8 @@ const fanArgs = (s, subscribers, inflight, kind) => {
     return [...base, '--subscribe-url', url(s, '/echo'), '--publish-url', url(s, '/echo'), '--join', '{"action":"join","room":"bench"}', '--publish', '{"action":"publish","room":"bench","data":"%m%p"}'];
   return [...base, '--subscribe-url', url(s, '/sub'), '--publish-url', url(s, '/pub')];
 };
-const log = '{"action":"logPerformance","data":{"userId":"user%u","metricName":"page-load","duration":1234,"timestamp":1234567890,"metadata":{}}}';
+// Each connection is a player of its own (?userId=), as in the document.
+const log = '{"action":"logPerformance","data":{"metricName":"page-load","duration":1234,"timestamp":1234567890,"metadata":{}}}';
 
 async function main() {
   const weir = await startWeir();
@@ -165,7 +166,8 @@ async function main() {
     lines.push(`| ${r.name} | ${show(mid('limit'))} | ${show(mid('weir'))} | ${Number.isFinite(ratio) ? ratio.toFixed(2) : '–'} | ${r.goal ?? '–'} | ${show(mid('ws'))} | ${show(mid('nginx+nchan'))} | ${show(mid('weir', (x) => x.latency_us?.p50 ?? x.p50_us))} | ${show(mid('weir', (x) => x.latency_us?.p99 ?? x.p99_us))} | ${show(mid('weir', (x) => x.server_cpu_us_each))} |`);
   }
   if (!only.length || only.includes('idle')) {
-    const idle = load(['idle', '--url', url(weir, '/echo'), '--pid', String(weir.pid), '--connections', '10000', '--seconds', '1']);
+    const fresh = await startWeir(); // one whose memory nobody has grown yet
+    const idle = load(['idle', '--url', url(fresh, '/echo'), '--pid', String(fresh.pid), '--connections', '10000', '--seconds', '1']);
     lines.push(`| user memory per idle connection (bytes) | – | ${show(figure(idle))} | – | ≤ 512 | – | – | – | – | – |`);
   }
   console.log(lines.join('\n'));

@@ -3,6 +3,8 @@
  *
  * The socket has a registry that expires after an hour, and two answers: a ping gets its pong, and whatever else a client says, JSON or not, is
  * acknowledged. Events reach everybody in the envelope {type, tournamentId, data, timestamp}: those of the workflow with their sequence, others through @broadcast.
+ *
+ * Demands: GW-15, GW-16, FO-3, TB-8, AU-11, WF-4, X-12
  */
 #include "clash_bot.h"
 

@@ -5,6 +5,8 @@
  * workflow assigns those that its start has found, and nobody slips in between two steps. A workflow that fails opens the tournament again.
  *
  * Registering a player twice changes the player and counts once, so a client that heard no answer simply asks again.
+ *
+ * Demands: WF-3, WF-6, WF-7, WF-9
  */
 #include "clash_bot.h"
 

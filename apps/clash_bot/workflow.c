@@ -18,6 +18,8 @@
  * A step that fails is tried again by weir_later, eight times in about two minutes. What cannot get better by waiting (the tournament was deleted under the
  * workflow) fails the execution at once. A step that was given up would leave it RUNNING for ever, and the tournament with it, so a watch ends an execution without
  * progress. It measures progress, not age: after a long standstill of the server the steps that are due come first.
+ *
+ * Demands: WF-1 … WF-10, X-10
  */
 #include "clash_bot.h"
 

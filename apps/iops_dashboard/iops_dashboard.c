@@ -6,6 +6,8 @@
  * document's interface.
  *
  * The API only pushes: it has no routes for messages, so a client that sends one is told "Forbidden", as API Gateway does without a $default route.
+ *
+ * Demands: GW-4, GW-8, FO-3, FO-4, TB-5, TB-6, ST-2, ST-4 … ST-7, IN-5, X-3, X-6
  */
 #include <weir/weir.h>
 

@@ -10,6 +10,8 @@
  *   dashboard_<userId>, user_<userId>   that user alone
  *   chat_*                         everybody with a token
  *   anything else                  nobody
+ *
+ * Demands: GW-15, AU-1, AU-4, AU-13, FO-5 … FO-11, TB-7, CH-5, SE-10
  */
 #include <weir/weir.h>
 

@@ -7,6 +7,8 @@
  * clock, and a rank among a million players costs a handful of look-ups.
  *
  * A best expires with the entry that made it, after 90 days; the player's next game then sets a new one.
+ *
+ * Demands: TB-2, LB-1 … LB-4, LB-6, X-1
  */
 #include "riddle_rush.h"
 

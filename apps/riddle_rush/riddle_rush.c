@@ -6,6 +6,8 @@
  *
  * Nothing is counted by reading history. Each write also updates what is asked later: the player's best per mode (ranked by a counted index, see
  * leaderboard.c) and the player's statistics (stats.c).
+ *
+ * Demands: GW-14, AU-10, AU-14, TB-1, TB-3, TB-4, IN-1 … IN-3, X-7, X-13
  */
 #include "riddle_rush.h"
 
@@ -19,7 +21,6 @@ struct weir_table rr_users = {
     },
     .ttl = "ttl",
     .changes = true,
-    .recovery = true,
 };
 
 struct weir_table rr_leaderboard = {

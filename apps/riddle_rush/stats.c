@@ -7,6 +7,8 @@
  *
  * A client chooses the names of modes and metrics, so their number is bounded: beyond 200 of a kind they are summed up under "other". Minimum and maximum keep their
  * digits; a sum is kept to 15 of them.
+ *
+ * Demands: IN-4, LB-6
  */
 #include "riddle_rush.h"
 

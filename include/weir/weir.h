@@ -80,7 +80,6 @@ struct weir_table {
     struct weir_index index[WEIR_INDEXES_MAX]; /* ends with the first without a name */
     const char *ttl;   /* attribute with the expiry time in epoch seconds; NULL: none */
     bool changes;      /* keeps a change stream with old and new images */
-    bool recovery;     /* wants continuous backups; declared for the table API that is to come, nothing acts on it yet */
 };
 
 /* WEIR_NONE: anyone, nobody is known. WEIR_CLAIMED: ?userId= is believed but marked as claimed. WEIR_JWT: a verified token at connect (or in band). WEIR_IAM: SigV4. */

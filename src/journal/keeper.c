@@ -12,6 +12,8 @@
  * Work is found by looking at the journal's state, not from a queue of jobs, so nothing can overflow. In
  * foreground mode the same functions run inside the call that found the work.
  */
+#include <sys/resource.h>
+#include <unistd.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -265,6 +267,7 @@ static bool step(struct journal *j)
 static void *keeper(void *arg)
 {
     struct journal *j = arg;
+    setpriority(PRIO_PROCESS, (id_t)gettid(), 10); /* it prepares what is needed later; a tick is needed now */
     pthread_setname_np(pthread_self(), "weir-journal");
     pthread_mutex_lock(&j->lock);
     while (!atomic_load(&j->stop)) {

@@ -110,7 +110,6 @@ const struct key table_keys[] = {
     {"range", "attribute and type", "the range key", read_attribute, IN(table_form, range), 0, 0, NULL, NULL},
     {"ttl", "attribute", "holds the expiry time in epoch seconds", read_string, IN(table_form, table.ttl), 1, ATTRIBUTE_MAX, NULL, NULL},
     {"changes", "true or false", "keep a change stream (default false)", read_flag, IN(table_form, table.changes), 0, 0, NULL, NULL},
-    {"recovery", "true or false", "point-in-time recovery (default false)", read_flag, IN(table_form, table.recovery), 0, 0, NULL, NULL},
     {"indexes", "names with keys and values", "secondary indexes", read_indexes, IN(table_form, table), 0, 0, index_keys, NULL},
     {0},
 };

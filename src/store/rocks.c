@@ -121,6 +121,15 @@ static void make_options(struct rocks *rocks, size_t cache_bytes, size_t write_b
     rocks_ext_on_flush(o, on_flush, rocks);
 }
 
+/* Flushes and compactions come in bursts of a second; on a busy core they must not stand before a tick. Three write buffers leave them the time. */
+static void background_is_patient(void)
+{
+    rocksdb_env_t *env = rocksdb_create_default_env();
+    rocksdb_env_lower_thread_pool_cpu_priority(env);
+    rocksdb_env_lower_high_priority_thread_pool_cpu_priority(env);
+    rocksdb_env_destroy(env);
+}
+
 static rocksdb_readoptions_t *read_options(const rocksdb_snapshot_t *snapshot, bool cache_only)
 {
     rocksdb_readoptions_t *read = rocksdb_readoptions_create();
@@ -140,6 +149,7 @@ int rocks_open(struct rocks **out, const char *folder, size_t cache_bytes, size_
         return err_set(err, ERR_MEMORY, "out of memory");
     pthread_mutex_init(&rocks->lock, NULL);
     make_options(rocks, cache_bytes, write_buffer_bytes);
+    background_is_patient();
     rocks->read[0] = read_options(NULL, false);
     rocks->read[1] = read_options(NULL, true);
     rocks->write = rocksdb_writeoptions_create();

@@ -1,5 +1,6 @@
 // Garbage and stalls, all at once: sockets that stop reading, handshakes that never end, bytes of no protocol. A client that behaves does not notice, and
 // afterwards nothing is left of any of them.
+// GW-19, FO-12
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'

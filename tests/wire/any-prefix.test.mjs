@@ -1,4 +1,5 @@
 // Handlers build https://{domainName}/{stage}/@connections/{id} from the event: ids are unique over all APIs, so any prefix works.
+// GW-11
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, request, start } from './lib/weir.mjs'

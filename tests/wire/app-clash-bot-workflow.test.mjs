@@ -1,4 +1,5 @@
 // clash_bot's assignment workflow: four events in order, each with its sequence, and no step lost or done twice whatever happens in between.
+// GW-18, FO-12, WF-1 … WF-10, CL-7, X-7, X-10
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'

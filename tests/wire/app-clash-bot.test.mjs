@@ -1,4 +1,5 @@
 // clash_bot: ping gets pong, anything else gets ack, workflow events reach everybody in the document's envelope.
+// GW-15, GW-16, AU-11, FO-5, WF-4, X-12
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, request, start } from './lib/weir.mjs'

@@ -1,4 +1,5 @@
 // landing_hub: rooms and who may enter them, the three ways to send, the envelope {event, data, timestamp} everywhere.
+// GW-15, AU-13, FO-6 … FO-11, CH-5, SE-5, SE-10
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, request, start } from './lib/weir.mjs'

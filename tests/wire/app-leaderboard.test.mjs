@@ -1,4 +1,5 @@
 // The leaderboard: no score is lost to an equal one, the earlier of two equals stands above, ranks are exact, each player counts with the best.
+// TB-2, LB-1, LB-2, X-1
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, start } from './lib/weir.mjs'

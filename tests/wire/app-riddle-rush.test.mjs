@@ -1,4 +1,5 @@
 // riddle_rush: the conversation of its document, and what a client gets for a wrong field.
+// GW-14, IN-1, IN-2, IN-4, LB-1, LB-6, SE-5, X-7
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, start } from './lib/weir.mjs'

@@ -1,4 +1,5 @@
 // ?userId= is believed but marked as claimed: listed under its name, not proven, and a body may name another.
+// GW-13, AU-10, X-13
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, request, start } from './lib/weir.mjs'

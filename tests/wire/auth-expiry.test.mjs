@@ -1,4 +1,5 @@
 // A socket ends with its token: 4401, unless it is renewed in band. Time is driven.
+// AU-5
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, start } from './lib/weir.mjs'

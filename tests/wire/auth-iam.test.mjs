@@ -1,4 +1,5 @@
 // auth: iam: the upgrade is signed with SigV4, in its query (as browsers do it) or in its headers. The key is then the user.
+// AU-12, X-12
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { Sha256 } from '@aws-crypto/sha256-js'

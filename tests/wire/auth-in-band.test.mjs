@@ -1,4 +1,5 @@
 // With authInBand a socket may open without a token; until it has sent one, its messages get UNAUTHENTICATED_CONNECTION.
+// GW-14, AU-5, AU-6, AU-8
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, request, start } from './lib/weir.mjs'

@@ -1,4 +1,5 @@
 // Keys of an issuer: RS256 and ES256 by PEM file or JWKS address. Rotation is followed, stale keys are kept while the issuer is away, the algorithms are never confused.
+// AU-7
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'

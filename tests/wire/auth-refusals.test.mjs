@@ -1,4 +1,5 @@
 // A token that does not hold refuses the handshake with 401 and says why, in the words of the documents.
+// AU-1, AU-2, AU-3, AU-8
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'

@@ -1,4 +1,5 @@
 // A token may stand in the query, in the Authorization header, or in the subprotocols, where browsers can put it.
+// GW-13, AU-1, AU-4, AU-9
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, request, start } from './lib/weir.mjs'

@@ -1,4 +1,5 @@
 // Chromium runs the client of the ClashBot document as printed, with our address in the place of its own.
+// CL-1, CL-7
 import test from 'node:test'
 import { readFileSync } from 'node:fs'
 import { quiet, request, start, until } from './lib/weir.mjs'

@@ -1,4 +1,5 @@
 // Chromium runs the component code of the LandingHub document as printed, on a utils/socket as it describes one.
+// FO-11, CL-1, CL-4, CL-6
 import test from 'node:test'
 import { readFileSync } from 'node:fs'
 import { quiet, request, start, until } from './lib/weir.mjs'

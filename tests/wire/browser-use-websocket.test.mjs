@@ -1,4 +1,5 @@
 // Chromium runs the composable of the Riddle Rush document: its text as printed, without the types, on a ref() of one line.
+// IN-1, IN-4, CL-1, CL-2
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'

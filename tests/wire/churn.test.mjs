@@ -1,4 +1,5 @@
 // Connections that come, join, talk, leave without a word, while rooms are published to: nothing is left behind, nobody who stays misses anything.
+// FO-1, FO-12, FO-13, ST-7
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, request, start } from './lib/weir.mjs'

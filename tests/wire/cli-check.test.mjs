@@ -1,4 +1,5 @@
 // weir check: everything that is wrong, each with file, line and column; and serve refuses the same file with the same words.
+// OP-2
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'

@@ -1,4 +1,5 @@
 // weir token: a token that the server of the same data folder or configuration accepts, and only the token on standard output.
+// AU-3
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import path from 'node:path'

@@ -1,4 +1,5 @@
 // Bounds of the whole server: sockets, and idle HTTP connections by the clock.
+// SE-4
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, start, until } from './lib/weir.mjs'

@@ -1,4 +1,5 @@
 // @connections as awscli calls it, from the shell of somebody who looks for a fault.
+// GW-11, GW-12, OP-7
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'

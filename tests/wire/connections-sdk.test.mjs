@@ -1,4 +1,5 @@
 // @connections as the AWS SDK for JavaScript calls it: post, get, delete, GoneException, BadRequestException; with the path that it builds for any endpoint.
+// GW-11, GW-12, FO-13
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import {

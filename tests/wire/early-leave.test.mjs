@@ -1,4 +1,5 @@
 // Who leaves while a backend still thinks costs nothing afterwards: not the handshake, not the message, not the request.
+// GW-18, FO-1
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, start, until } from './lib/weir.mjs'

@@ -1,4 +1,5 @@
 // permessage-deflate as `ws` speaks it: with and without context takeover, small windows, small messages plain.
+// CL-9
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'

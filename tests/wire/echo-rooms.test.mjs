@@ -1,4 +1,5 @@
 // Rooms of /echo: what is published reaches each member once, in one order for all, whichever io thread it lives on.
+// FO-7, FO-15, SE-6
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, request, start } from './lib/weir.mjs'

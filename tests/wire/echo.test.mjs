@@ -1,4 +1,5 @@
 // What is not a command comes back as it came: text or binary, empty or 16 MiB, whole or in fragments.
+// CL-9
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'

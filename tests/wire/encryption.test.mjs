@@ -1,4 +1,5 @@
 // Encryption at rest: nothing readable in the data folder, the same data after restarts and kills, the wrong key is a clear error, the master key changes.
+// TB-14, SE-2
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { chmodSync, cpSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,5 @@
 // A team's own backend decides $connect by its status, gets the event in API Gateway's shape, and names the subprotocol.
+// GW-2, GW-3, GW-6 … GW-10, GW-13, GW-17, AU-12, AU-15, OP-8, OP-9
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, request, start } from './lib/weir.mjs'

@@ -1,4 +1,5 @@
 // A backend that fails or is late costs its own message: the frame of API Gateway, and the socket stays. After five failures in a row it is left alone for ten seconds.
+// GW-18
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, start } from './lib/weir.mjs'

@@ -1,4 +1,5 @@
 // Messages go to the backend as events and its answer comes back, in order for each connection; a slow one holds only its own lane.
+// GW-4, GW-7, GW-14, GW-17, OP-9
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, start } from './lib/weir.mjs'

@@ -1,4 +1,5 @@
 // Lifetimes, driven: a score counts for 90 days to the second, a live connection's row is renewed and never expires.
+// FO-3, TB-2, TB-8, TB-11, LB-4, ME-6, SE-7, X-2, X-14
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, start, until } from './lib/weir.mjs'

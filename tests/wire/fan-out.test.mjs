@@ -1,4 +1,5 @@
 // @rooms, @users, @broadcast: the body verbatim, or wrapped in the API's envelope with ?event=; the answer counts who was reached.
+// FO-5, FO-6, FO-7, FO-10, FO-14, WF-4, ME-7
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, request, start } from './lib/weir.mjs'

@@ -1,4 +1,5 @@
 // An API without $default answers what it has no route for as API Gateway does, to the very space.
+// GW-4
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, request, start } from './lib/weir.mjs'

@@ -1,4 +1,5 @@
 // Bytes of no protocol at all, on fresh sockets and behind a handshake: an answer or an end, never a stall, and nothing left.
+// SE-5
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'

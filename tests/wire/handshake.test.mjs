@@ -1,4 +1,5 @@
 // The opening handshake of RFC 6455: what is asked wrongly is refused, what is asked rightly gets the RFC's own accept key.
+// CL-1
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, start } from './lib/weir.mjs'

@@ -1,4 +1,5 @@
 // /healthz says whether weir lives and may write; /metrics is Prometheus' text, each counter with its help and type.
+// ME-4 … ME-7
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, request, start } from './lib/weir.mjs'

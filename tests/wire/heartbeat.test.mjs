@@ -1,4 +1,5 @@
 // A peer that vanished without a word is found: a ping, no answer, 1006. One that answers stays, however long it says nothing.
+// GW-10, GW-19, GW-23
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, request, start, until } from './lib/weir.mjs'

@@ -1,4 +1,5 @@
 // A proven identity cannot write for another: a body with another userId is refused and counted, without one it writes for itself.
+// AU-14, IN-4, SE-8, X-13
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, start } from './lib/weir.mjs'

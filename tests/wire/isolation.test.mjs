@@ -1,4 +1,5 @@
 // APIs are isolated: rooms, users and connections of one are unknown to the other, whatever their names.
+// GW-20
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, request, start } from './lib/weir.mjs'

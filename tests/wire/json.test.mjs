@@ -1,4 +1,5 @@
 // What clients call JSON: depth, size, duplicates, numbers of 38 digits, escapes. Refused by name or kept as it came, never half read.
+// SE-5, SE-6
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, start } from './lib/weir.mjs'

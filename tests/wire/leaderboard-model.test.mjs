@@ -1,4 +1,5 @@
 // Two thousand games of three hundred players against a model: every rank, every page, the total.
+// LB-2, X-1
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, start } from './lib/weir.mjs'

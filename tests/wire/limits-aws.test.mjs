@@ -1,4 +1,5 @@
 // limits: aws: what API Gateway cuts, cut alike: 128 KiB messages, 32 KiB frames, text only, 10 idle minutes, 2 hours of life.
+// GW-10, X-4
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, request, start, until } from './lib/weir.mjs'

@@ -1,4 +1,5 @@
 // Who is there: connections of an API, of a user, of a room, with their queues.
+// FO-4, FO-9, OP-7
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, request, start } from './lib/weir.mjs'

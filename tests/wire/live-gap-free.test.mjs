@@ -1,4 +1,5 @@
 // 50 clients that break off at random while 5,000 writes go on: each ends with exactly the table, having seen each change of its set once and in order.
+// FO-15, IN-5
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { until } from './lib/weir.mjs'

@@ -1,4 +1,5 @@
 // iops_dashboard as its document has it: registry, every change to every client in batches, messages refused; written over the DynamoDB wire.
+// GW-8, AU-11, FO-2, FO-3, FO-4, FO-14, TB-5, TB-6, ST-2, ST-4 … ST-7, IN-5, DB-5, OP-10, X-6
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'

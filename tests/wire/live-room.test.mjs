@@ -1,4 +1,5 @@
 // Rooms with a history: what was missed, in order and once, also over a crash; what is not kept any more is said.
+// FO-15, SE-10
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { request, until } from './lib/weir.mjs'

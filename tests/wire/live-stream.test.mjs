@@ -1,4 +1,5 @@
 // Stream consumers: batches in order, each record's effect on the tables exactly once also under kill -9, halving, what is given up.
+// ST-1, ST-4, ST-8, ME-5, OP-5
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, request, until } from './lib/weir.mjs'

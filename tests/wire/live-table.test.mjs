@@ -1,4 +1,5 @@
 // Live tables: a snapshot, then every change once and in order; keys, indexes, filters; resuming; who may follow what.
+// FO-15, ST-2, SE-10
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, until } from './lib/weir.mjs'

@@ -1,4 +1,5 @@
 // An idle server stays under 40 MB, and a thousand idle connections add little.
+// GW-21
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'

@@ -1,4 +1,5 @@
 // An API answers at /<api> and at /<api>/<stage>; anything else is refused with 403.
+// GW-1, GW-5, OP-8
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, request, start } from './lib/weir.mjs'

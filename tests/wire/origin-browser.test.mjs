@@ -1,4 +1,5 @@
 // A page of another origin cannot open a socket: Chromium sends its Origin, weir refuses, and no page can leave it out.
+// CL-1
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, start } from './lib/weir.mjs'

@@ -1,4 +1,5 @@
 // A flood of pings costs a bounded queue: a reader who takes the pongs gets them in order, one who does not holds no memory.
+// GW-23
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, start, until } from './lib/weir.mjs'

@@ -1,4 +1,5 @@
 // Frames that break RFC 6455 close with the code that it names. (The vectors of each section are unit tests; here the socket is seen to end well.)
+// SE-5
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, start } from './lib/weir.mjs'

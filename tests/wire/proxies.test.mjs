@@ -1,4 +1,5 @@
 // Behind trusted proxies the client's address is the one they tell; from anybody else it is the peer's.
+// GW-8
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, request, start } from './lib/weir.mjs'

@@ -1,4 +1,5 @@
 // Rates: what is above them is answered and counted, who goes on is banned for a time. Time is driven.
+// SE-4, SE-8
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, start } from './lib/weir.mjs'

@@ -1,4 +1,5 @@
 // Rates of a user and of an address hold over all their connections.
+// SE-4
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, request, start } from './lib/weir.mjs'

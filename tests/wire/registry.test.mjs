@@ -1,4 +1,5 @@
 // Rows of live connections mirror sockets: gone with them, and after a crash, when no connection lives, start-up purges them. What is no mirror stays.
+// GW-10, GW-19, FO-1, FO-13, TB-1, TB-4, TB-8, TB-16, OP-6, OP-10, X-2
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import path from 'node:path'

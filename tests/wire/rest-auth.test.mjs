@@ -1,4 +1,5 @@
 // REST routes are guarded as the sockets of their API are: a token in the Authorization header, a signature.
+// AU-2
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, request, start } from './lib/weir.mjs'

@@ -1,4 +1,5 @@
 // Who does not read is bounded: closed with 1013, or served the newest, by the API's policy. Nobody else waits.
+// GW-12, FO-12
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, request, start, until } from './lib/weir.mjs'

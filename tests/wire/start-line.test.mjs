@@ -1,4 +1,5 @@
 // Port 0 picks a port; the first line on standard output says where, as one JSON object, and all applications are mounted.
+// OP-1, OP-4
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, request, start } from './lib/weir.mjs'

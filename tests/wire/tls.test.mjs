@@ -1,4 +1,5 @@
 // TLS on the same port as plain HTTP, and a new certificate without a restart.
+// SE-3
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'

@@ -1,4 +1,5 @@
 // The document's own test: wscat -c "ws://.../[stage]?userId=test", typed into by hand.
+// GW-9, GW-24, OP-7
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'

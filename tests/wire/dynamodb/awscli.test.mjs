@@ -1,4 +1,5 @@
 // The AWS CLI, with the commands of the seed documents as they stand there and an --endpoint-url.
+// TB-3, TB-6, TB-10, TB-13, TB-16, TB-17, OP-7, OP-8
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'

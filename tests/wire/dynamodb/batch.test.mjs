@@ -1,4 +1,5 @@
 // BatchGetItem, BatchWriteItem, TransactWriteItems, TransactGetItems.
+// TB-10
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { BatchGetItemCommand, BatchWriteItemCommand, TransactGetItemsCommand, TransactWriteItemsCommand } from '@aws-sdk/client-dynamodb'

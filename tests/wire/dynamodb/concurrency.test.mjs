@@ -1,4 +1,5 @@
 // Many clients at once, over several io threads: nothing is lost, nothing happens twice, and money does not appear.
+// TB-10
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { PutItemCommand, ScanCommand, TransactGetItemsCommand, TransactWriteItemsCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'

@@ -1,4 +1,5 @@
 // kill -9 under load: every PutItem that was acknowledged is there afterwards, with its index entries.
+// TB-16
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { DynamoDBClient, PutItemCommand, paginateQuery, paginateScan } from '@aws-sdk/client-dynamodb'

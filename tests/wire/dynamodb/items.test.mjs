@@ -1,4 +1,5 @@
 // Single items: put, get, update, delete, with everything that may be asked of them.
+// TB-10, TB-15
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { DeleteItemCommand, GetItemCommand, PutItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'

@@ -1,4 +1,5 @@
 // Random operations against a simple model in memory, with crashes in between. WEIR_SEED repeats a run, WEIR_STEPS makes it longer.
+// TB-10
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import {

@@ -1,4 +1,5 @@
 // Query and Scan: conditions, directions, pages, indexes and their projections, segments.
+// TB-10
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { paginateQuery } from '@aws-sdk/client-dynamodb'

@@ -1,4 +1,5 @@
 // Tables from CreateTable to DeleteTable.
+// TB-3, TB-4, TB-11, TB-12, TB-15, TB-17, ST-1, OP-5, X-14
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import {

@@ -1,4 +1,5 @@
 // Rejections: type and sentence, in AWS's order of checks.
+// TB-10
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { start } from '../lib/weir.mjs'

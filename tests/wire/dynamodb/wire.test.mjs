@@ -1,4 +1,5 @@
 // The wire itself: headers, checksums, signatures, compression, origins, unknown addresses.
+// TB-10
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import http from 'node:http'

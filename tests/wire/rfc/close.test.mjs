@@ -1,5 +1,6 @@
 // RFC 6455 5.5.1 and 7: the close handshake. A valid close frame is answered with its code; the server's FIN follows without waiting for
 // the peer's, and nothing that was sent before it is lost.
+// GW-10
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { BINARY, CLOSE, CONT, PING, PONG, TEXT, closePayload, frame, hex, serve, until } from './lib.mjs'

@@ -1,4 +1,5 @@
 // RFC 7692 6 and 7.2: compressed messages on the wire, good ones in every shape of DEFLATE and bad ones.
+// CL-9
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib'

@@ -1,4 +1,5 @@
 // RFC 7692 5 and 7.1: which offers of permessage-deflate are taken, which are declined, and what the answer may say.
+// CL-9
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { TEXT, frame, hex, serve } from './lib.mjs'

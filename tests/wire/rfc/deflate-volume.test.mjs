@@ -1,5 +1,6 @@
 // A thousand messages in a row for each set of parameters, 16 to 131,072 bytes, through node:zlib on this side. The inflater here has
 // exactly the window that was agreed, so a server that looks back further fails.
+// CL-9
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { constants, createDeflateRaw, createInflateRaw } from 'node:zlib'

@@ -1,4 +1,5 @@
 // RFC 6455 5.4: fragments make one message, control frames may stand between them, data frames may not.
+// SE-5
 import test from 'node:test'
 import { randomBytes } from 'node:crypto'
 import { BINARY, CLOSE, CONT, PING, PONG, TEXT, closePayload, fragments, frame, serve } from './lib.mjs'

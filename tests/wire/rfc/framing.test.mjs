@@ -1,4 +1,5 @@
 // RFC 6455 5.2 and 5.3: lengths in all their encodings, masks, and bytes that arrive in any cut.
+// SE-5
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'

@@ -1,4 +1,5 @@
 // RFC 6455 4: what a handshake must have, what may vary in it, and what refuses it.
+// CL-1
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { PING, PONG, TEXT, acceptOf, field, frame, serve } from './lib.mjs'

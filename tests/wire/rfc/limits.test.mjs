@@ -1,4 +1,5 @@
 // Large messages: in frames and in writes of many sizes, up to the limit of 16 MiB, and a byte beyond it in every way there is.
+// SE-5
 import test from 'node:test'
 import { randomBytes } from 'node:crypto'
 import { BINARY, CONT, PING, PONG, TEXT, fragments, frame, serve } from './lib.mjs'

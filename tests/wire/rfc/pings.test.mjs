@@ -1,4 +1,5 @@
 // RFC 6455 5.5.2 and 5.5.3: each ping has its pong with the same payload, wherever it comes; nobody asked for a pong is nobody hurt.
+// GW-23
 import test from 'node:test'
 import { randomBytes } from 'node:crypto'
 import { BINARY, CONT, PING, PONG, TEXT, frame, serve } from './lib.mjs'

@@ -1,4 +1,5 @@
 // RFC 6455 5.2: reserved bits without an extension, and opcodes that mean nothing, fail the connection at once.
+// SE-5
 import test from 'node:test'
 import { BINARY, CLOSE, PING, PONG, TEXT, closePayload, frame, serve } from './lib.mjs'
 

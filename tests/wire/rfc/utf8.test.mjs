@@ -1,5 +1,6 @@
 // RFC 6455 8.1 and RFC 3629: text is UTF-8, and what is not ends the connection with 1007 at the first octet that cannot be any,
 // whether or not the frame or the message is finished.
+// SE-5
 import test from 'node:test'
 import { BINARY, CONT, PING, PONG, TEXT, frame, hex, serve } from './lib.mjs'
 
