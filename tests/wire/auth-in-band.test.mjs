@@ -37,3 +37,26 @@ apis:
   assert.equal((await refused(`${server.ws}/chat?token=nonsense`)).status, 401)
   await quiet(server)
 })
+
+test('a socket that does not authenticate within a minute is closed', async (t) => {
+  const team = await backend(t, () => '')
+  const server = await start(t, { config: `
+apis:
+  chat:
+    auth: jwt
+    authInBand: true
+    jwt: {secret: "${secret}"}
+    routes:
+      $default: ${team.url}/message
+` })
+  const late = await connect(`${server.ws}/chat`)
+  const punctual = await connect(`${server.ws}/chat`)
+  const exp = seconds(await server.now(), 600)
+  assert.equal((await punctual.ask({ type: 'auth', token: token({ sub: 'ada', exp }) })).type, 'ack')
+  await server.advance(61000)
+  const { code, reason } = await late.closed()
+  assert.deepEqual([code, String(reason)], [4401, 'UNAUTHENTICATED'])
+  assert.equal((await punctual.ask({ type: 'auth', token: token({ sub: 'ada', exp }) })).type, 'ack')
+  punctual.close()
+  await quiet(server)
+})
