@@ -13,30 +13,6 @@
 
 #include <stdlib.h>
 
-/* ---- refusing ---- */
-
-static void refuse(struct net_conn *net, int status, const char *error, const char *message, int64_t exp_s, int64_t now_s)
-{
-    struct buf body;
-    struct json_writer w;
-    buf_init(&body, 4096);
-    json_writer_init(&w, &body);
-    json_begin_object(&w);
-    json_name(&w, "message");
-    json_str(&w, message);
-    json_name(&w, "error");
-    json_str(&w, error);
-    if (exp_s) {
-        json_name(&w, "exp");
-        json_i64(&w, exp_s);
-        json_name(&w, "now");
-        json_i64(&w, now_s);
-    }
-    json_end_object(&w);
-    net_http_respond(net, status, TEXT("Content-Type: application/json\r\n"), buf_text(&body), 0);
-    buf_fini(&body);
-}
-
 /* ---- identity ---- */
 
 struct handshake {
@@ -290,7 +266,7 @@ static void connect_run(struct gw_io *io, struct gw_conn *conn, struct weir_call
         conn->outstanding++;
         if (gw_endpoint_send(io, call)) {
             conn->outstanding--;
-            refuse(conn->net, 502, "BAD_GATEWAY", "the endpoint of $connect cannot be called now", 0, 0);
+            gw_http_refuse(conn->net, 502, "BAD_GATEWAY", "the endpoint of $connect cannot be called now", 0, 0);
             gw_call_give(call);
         }
         return;
@@ -310,7 +286,7 @@ void gw_on_upgrade(struct gw_io *io, struct net_conn *net, struct gw_api *api, u
     struct handshake h = {0};
     if (!gw_origin_allowed(io, api, http_header_get(request, "origin"))) {
         counter_add(COUNTER_gw_origin_refused, 1);
-        refuse(net, 403, "ORIGIN_REFUSED", "This page's origin is not in the API's allow-list.", 0, 0);
+        gw_http_refuse(net, 403, "ORIGIN_REFUSED", "This page's origin is not in the API's allow-list.", 0, 0);
         return;
     }
     int64_t retry_ms = 0;
@@ -320,7 +296,7 @@ void gw_on_upgrade(struct gw_io *io, struct net_conn *net, struct gw_api *api, u
     }
     identify(io, api, request, &h);
     if (h.status) {
-        refuse(net, h.status, h.error, h.err.text, h.exp_s, h.now_s);
+        gw_http_refuse(net, h.status, h.error, h.err.text, h.exp_s, h.now_s);
         return;
     }
     struct gw_conn *conn = conn_create(io, net, api, stage, request);
@@ -335,7 +311,7 @@ void gw_on_upgrade(struct gw_io *io, struct net_conn *net, struct gw_api *api, u
     struct weir_call *call = NULL;
     int code = conn ? connect_call(io, conn, request, h.subprotocol, &call) : ERR_MEMORY;
     if (code) {
-        refuse(net, code == ERR_MEMORY ? 503 : 400, err_name(code), code == ERR_MEMORY ? "out of memory" : "the query string is not well formed", 0, 0);
+        gw_http_refuse(net, code == ERR_MEMORY ? 503 : 400, err_name(code), code == ERR_MEMORY ? "out of memory" : "the query string is not well formed", 0, 0);
         return;
     }
     connect_run(io, conn, call);
@@ -406,7 +382,7 @@ void gw_connect_done(struct gw_io *io, struct weir_call *call)
             undo_connect(io, conn, call);
     } else {
         int status = call->status >= 300 ? call->status : call->failed == ERR_UNAUTHENTICATED ? 401 : call->failed == ERR_FORBIDDEN ? 403 : call->failed == ERR_DISK_FULL ? 503 : 500;
-        refuse(conn->net, status, call->client_error ? call->err_code : err_name(call->failed), call->client_error ? call->err_text : "the handshake was refused", 0, 0);
+        gw_http_refuse(conn->net, status, call->client_error ? call->err_code : err_name(call->failed), call->client_error ? call->err_text : "the handshake was refused", 0, 0);
     }
     gw_call_give(call);
 }

@@ -26,13 +26,8 @@ void gw_http_limited(struct net_conn *conn, const char *message, int64_t retry_m
     net_http_respond(conn, 429, text_of(headers), text_of(body), 0);
 }
 
-void gw_http_error(struct net_conn *conn, int status, const char *error, const char *format, ...)
+void gw_http_refuse(struct net_conn *conn, int status, const char *error, const char *message, int64_t exp_s, int64_t now_s)
 {
-    char message[512];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(message, sizeof(message), format, args);
-    va_end(args);
     struct buf body;
     struct json_writer w;
     buf_init(&body, 8192);
@@ -42,9 +37,25 @@ void gw_http_error(struct net_conn *conn, int status, const char *error, const c
     json_str(&w, message);
     json_name(&w, "error");
     json_str(&w, error);
+    if (exp_s) {
+        json_name(&w, "exp");
+        json_i64(&w, exp_s);
+        json_name(&w, "now");
+        json_i64(&w, now_s);
+    }
     json_end_object(&w);
     gw_http_json(conn, status, buf_text(&body));
     buf_fini(&body);
+}
+
+void gw_http_error(struct net_conn *conn, int status, const char *error, const char *format, ...)
+{
+    char message[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof(message), format, args);
+    va_end(args);
+    gw_http_refuse(conn, status, error, message, 0, 0);
 }
 
 /* ---- paths ---- */

@@ -1,7 +1,8 @@
 /*
- * What the files of the gateway share. Reading order: api.c (declarations compiled), io.c (per io thread: calls, effects, rings), connect.c
- * (handshake, identity, registry), dispatch.c (a message's way to its handler), room.c (rooms, users, broadcast), effect.c, http.c (addresses), manage.c
- * (@connections, @rooms, @users), endpoint.c (routes to HTTP endpoints), service.c (fetch), limit.c (token buckets), policy.c (what a reload may change), call_*.c (the public header's functions).
+ * What the files of the gateway share. Reading order: api.c (declarations compiled), io.c (per io thread: calls, mail, the end of a turn), connect.c (handshake,
+ * registry, end), identity.c, dispatch.c (a message's way to its handler), members.c, room.c, user.c (who hears what), effect.c, http.c (addresses), manage.c (@connections,
+ * @rooms, @users), endpoint.c (routes to HTTP endpoints), service.c (durable requests), limit.c (token buckets), policy.c (what a reload may change), registry.c, host.c (what the wires
+ * above stand on), live_*.c (live tables and stream consumers), call_*.c (the public header's functions).
  *
  * Who owns what, on which thread:
  *   struct gateway, gw_api, gw_route   immutable after gateway_start (gw_policy is swapped on reload); any thread
@@ -504,7 +505,8 @@ struct gw_api *gw_path_api(struct gateway *gateway, struct text path, uint8_t *s
 void gw_http_json(struct net_conn *conn, int status, struct text body);
 /* 429 with Retry-After and retryAfter. */
 void gw_http_limited(struct net_conn *conn, const char *message, int64_t retry_ms);
-/* {"message":..,"error":..} */
+/* {"message":..,"error":..}, and for an expired token (exp_s not 0) its end and the time, in seconds. */
+void gw_http_refuse(struct net_conn *conn, int status, const char *error, const char *message, int64_t exp_s, int64_t now_s);
 void gw_http_error(struct net_conn *conn, int status, const char *error, const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* Answers a REST call that came back from the tick (or ran here). */
 void gw_rest_answer(struct gw_io *io, struct weir_call *call);

@@ -36,26 +36,6 @@ struct apply {
 
 /* ---- nodes ---- */
 
-static void link_last(struct attr *parent, struct attr *child)
-{
-    if (parent->last)
-        parent->last->next = child;
-    else
-        parent->first = child;
-    parent->last = child;
-    parent->count++;
-}
-
-static struct attr *copy_node(struct arena *arena, const struct attr *from)
-{
-    struct attr *copy = arena_alloc(arena, sizeof(*copy));
-    if (copy) {
-        *copy = *from;
-        copy->next = NULL;
-    }
-    return copy;
-}
-
 static struct attr *make_node(struct arena *arena, enum attr_type type)
 {
     struct attr *node = arena_zalloc(arena, sizeof(*node));
@@ -68,10 +48,10 @@ static struct attr *make_node(struct arena *arena, enum attr_type type)
 static bool add_children(struct arena *arena, struct attr *into, const struct attr *from)
 {
     for (const struct attr *at = from->first; at; at = at->next) {
-        struct attr *copy = copy_node(arena, at);
+        struct attr *copy = expr_node_copy(arena, at);
         if (!copy)
             return false;
-        link_last(into, copy);
+        expr_node_link(into, copy);
     }
     return true;
 }
@@ -152,10 +132,10 @@ static const struct attr *set_difference(
     for (const struct attr *at = from->first; at; at = at->next) {
         if (elements_have(&known, at->text))
             continue;
-        struct attr *copy = copy_node(arena, at);
+        struct attr *copy = expr_node_copy(arena, at);
         if (!copy)
             return NULL;
-        link_last(set, copy);
+        expr_node_link(set, copy);
     }
     return set;
 }
@@ -424,11 +404,11 @@ static bool add_child(
     if (group && !leaf)
         copy = rebuild(arena, child, group->write, group->count, depth + 1);
     else
-        copy = copy_node(arena, leaf && !leaf->idle ? leaf->value : child);
+        copy = expr_node_copy(arena, leaf && !leaf->idle ? leaf->value : child);
     if (!copy)
         return false;
     copy->name = child->name;
-    link_last(into, copy);
+    expr_node_link(into, copy);
     return true;
 }
 
@@ -440,11 +420,11 @@ static bool add_new(
         const struct write *leaf = group_leaf(&group[i], depth);
         if (group[i].used || !leaf || leaf->idle || !leaf->value)
             continue;
-        struct attr *copy = copy_node(arena, leaf->value);
+        struct attr *copy = expr_node_copy(arena, leaf->value);
         if (!copy)
             return false;
         copy->name = into->type == ATTR_MAP ? group_step(&group[i], depth)->name : TEXT_NONE;
-        link_last(into, copy);
+        expr_node_link(into, copy);
     }
     return true;
 }
@@ -452,7 +432,7 @@ static bool add_new(
 static struct attr *rebuild(
     struct arena *arena, const struct attr *from, struct write *const *write, size_t writes, uint32_t depth)
 {
-    struct attr *into = copy_node(arena, from);
+    struct attr *into = expr_node_copy(arena, from);
     struct group *group = arena_array(arena, writes, sizeof(*group));
     uint32_t index = 0;
     if (!into || !group)

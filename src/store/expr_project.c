@@ -5,26 +5,6 @@
  */
 #include "store/expr_tree.h"
 
-static void link_last(struct attr *parent, struct attr *child)
-{
-    if (parent->last)
-        parent->last->next = child;
-    else
-        parent->first = child;
-    parent->last = child;
-    parent->count++;
-}
-
-static struct attr *copy_node(struct arena *arena, const struct attr *from)
-{
-    struct attr *copy = arena_alloc(arena, sizeof(*copy));
-    if (copy) {
-        *copy = *from;
-        copy->next = NULL;
-    }
-    return copy;
-}
-
 static bool same_step(const struct expr_step *a, const struct expr_step *b)
 {
     return a->is_index == b->is_index && (a->is_index ? a->index == b->index : text_equal(a->name, b->name));
@@ -47,7 +27,7 @@ static int take_groups(const struct expr_node *const *path, size_t paths, uint32
         if (rc)
             return rc;
         if (child)
-            link_last(into, child);
+            expr_node_link(into, child);
     }
     return 0;
 }
@@ -56,7 +36,7 @@ static int take_groups(const struct expr_node *const *path, size_t paths, uint32
 static int take(const struct expr_node *const *path, size_t paths, uint32_t depth, const struct attr *from,
     struct arena *arena, struct attr **out)
 {
-    struct attr *copy = copy_node(arena, from);
+    struct attr *copy = expr_node_copy(arena, from);
     if (!copy)
         return ERR_MEMORY;
     if (path[0]->count == depth) { /* paths do not overlap: it is the only one */

@@ -147,4 +147,27 @@ const struct attr *expr_path_find(const struct expr_node *path, size_t steps, co
 bool expr_value_order(const struct attr *a, const struct attr *b, int *order);
 bool expr_set_has(const struct attr *set, struct text element);
 
+/* ---- nodes of an item that is being built: by updates and by projections ---- */
+
+static inline void expr_node_link(struct attr *parent, struct attr *child)
+{
+    if (parent->last)
+        parent->last->next = child;
+    else
+        parent->first = child;
+    parent->last = child;
+    parent->count++;
+}
+
+/* The node alone: its children stay shared. NULL without memory. */
+static inline struct attr *expr_node_copy(struct arena *arena, const struct attr *from)
+{
+    struct attr *copy = arena_alloc(arena, sizeof(*copy));
+    if (copy) {
+        *copy = *from;
+        copy->next = NULL;
+    }
+    return copy;
+}
+
 #endif
