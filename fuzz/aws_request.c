@@ -51,7 +51,7 @@ static void open_store(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct gateway_config config = {.region = {"us-east-1", 9}, .account = {"123456789012", 12}};
-    const struct ddb_operation *op = ddb_operations;
+    const struct aws_operation *op = ddb_service.operations;
     struct arena arena;
     if (!size)
         return 0;
@@ -60,11 +60,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (unsigned n = data[0]; n && op[1].name; n--)
         op++;
     arena_init(&arena, 4096, 16 << 20);
-    struct ddb_call call = {.config = &config, .store = store, .arena = &arena, .op = op};
+    struct aws_call call = {.config = &config, .store = store, .arena = &arena, .op = op};
     buf_init(&call.body, 1 << 20);
-    ddb_body_begin(&call);
-    int code = ddb_prepare(&call, text_make(data + 1, size - 1));
-    if (code > 0 || (code != 0) != (call.fault != DDB_FINE) || (code && call.fault != DDB_INTERNAL && !call.message.len))
+    aws_body_begin(&call);
+    int code = aws_prepare(&call, text_make(data + 1, size - 1));
+    if (code > 0 || (code != 0) != (call.fault != AWS_FINE) || (code && call.fault != AWS_INTERNAL && !call.message.len))
         abort();
     buf_fini(&call.body);
     arena_fini(&arena);

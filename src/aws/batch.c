@@ -27,7 +27,7 @@ struct batch_get {
     size_t tables;
 };
 
-static int read_projection(struct ddb_call *call, struct get_table *get, struct expr_env *env)
+static int read_projection(struct aws_call *call, struct get_table *get, struct expr_env *env)
 {
     static const char *const expressions[] = {"ProjectionExpression", NULL};
     static const char *const legacy[] = {"AttributesToGet", NULL};
@@ -38,15 +38,15 @@ static int read_projection(struct ddb_call *call, struct get_table *get, struct 
                           : expr_legacy_attributes(env, shape_get(get->request, "AttributesToGet"), &get->projection);
     if (!code)
         code = expr_env_close(env);
-    return code ? ddb_env_fail(call, env) : 0;
+    return code ? aws_env_fail(call, env) : 0;
 }
 
-static int read_keys(struct ddb_call *call, struct get_table *get, struct ddb_keyset *seen)
+static int read_keys(struct aws_call *call, struct get_table *get, struct ddb_keyset *seen)
 {
     const struct json *keys = shape_get(get->request, "Keys");
     get->key = arena_array(call->arena, keys->count, sizeof(*get->key));
     if (!get->key)
-        return ddb_no_memory(call);
+        return aws_no_memory(call);
     for (const struct json *at = keys->first; at; at = at->next) {
         struct attr *key = NULL;
         int code = ddb_key(call, get->table, at, &key);
@@ -54,30 +54,30 @@ static int read_keys(struct ddb_call *call, struct get_table *get, struct ddb_ke
             return code;
         code = ddb_keyset_add(seen, call->arena, get->table, key);
         if (code == ERR_DUPLICATE)
-            return ddb_fail(call, DDB_VALIDATION, "Provided list of item keys contains duplicates");
+            return aws_fail(call, AWS_VALIDATION, "Provided list of item keys contains duplicates");
         if (code)
-            return ddb_no_memory(call);
+            return aws_no_memory(call);
         get->key[get->keys++] = key;
     }
     return 0;
 }
 
-int ddb_batch_get_prepare(struct ddb_call *call)
+int ddb_batch_get_prepare(struct aws_call *call)
 {
     const struct json *items = shape_get(call->in, "RequestItems");
     struct batch_get *batch = arena_zalloc(call->arena, sizeof(*batch));
     struct ddb_keyset *seen = arena_zalloc(call->arena, sizeof(*seen));
     size_t keys = 0;
     if (!batch || !seen)
-        return ddb_no_memory(call);
+        return aws_no_memory(call);
     call->state = batch;
     for (const struct json *at = items->first; at; at = at->next)
         keys += at->type == JSON_OBJECT ? shape_get(at, "Keys")->count : 0;
     if (keys > BATCH_GET_KEYS)
-        return ddb_fail(call, DDB_VALIDATION, "Too many items requested for the BatchGetItem call");
+        return aws_fail(call, AWS_VALIDATION, "Too many items requested for the BatchGetItem call");
     batch->table = arena_zalloc(call->arena, items->count * sizeof(*batch->table));
     if (!batch->table)
-        return ddb_no_memory(call);
+        return aws_no_memory(call);
     for (const struct json *at = items->first; at; at = at->next) {
         struct get_table *get = &batch->table[batch->tables];
         struct json name = {.type = JSON_STRING, .text = at->name};
@@ -85,7 +85,7 @@ int ddb_batch_get_prepare(struct ddb_call *call)
         if (at->type != JSON_OBJECT)
             continue;
         get->request = at;
-        get->consistent = ddb_param_true(at, "ConsistentRead");
+        get->consistent = aws_param_true(at, "ConsistentRead");
         int code = read_projection(call, get, &env);
         if (!code)
             code = ddb_table(call, &name, &get->table);
@@ -101,19 +101,19 @@ int ddb_batch_get_prepare(struct ddb_call *call)
 }
 
 /* The item of one key into the answer. */
-static int get_one(struct ddb_call *call, struct store_view *view, struct get_table *get, const struct attr *key, size_t *bytes)
+static int get_one(struct aws_call *call, struct store_view *view, struct get_table *get, const struct attr *key, size_t *bytes)
 {
     const struct attr *item, *shown;
     struct arena_mark mark = arena_mark(call->arena);
     int code = store_get(view, get->table, key, call->arena, &item);
     if (code && code != ERR_NOT_FOUND)
-        return ddb_store_fail(call, code, NULL);
+        return aws_store_fail(call, code, NULL);
     size_t size = code ? 0 : item_size(item);
     *bytes += size;
     get->reads += ddb_read_units(size, get->consistent);
     if (!code) {
         if (expr_projection_apply(get->projection, item, call->arena, &shown))
-            return ddb_no_memory(call);
+            return aws_no_memory(call);
         item_to_wire(&call->w, shown);
     }
     arena_rewind(call->arena, mark);
@@ -121,12 +121,12 @@ static int get_one(struct ddb_call *call, struct store_view *view, struct get_ta
 }
 
 /* Text can grow sixfold on its way into JSON. */
-static bool is_full(const struct ddb_call *call, size_t bytes)
+static bool is_full(const struct aws_call *call, size_t bytes)
 {
     return bytes >= BATCH_GET_BYTES || call->body.len >= BATCH_GET_BYTES;
 }
 
-static void write_unprocessed_table(struct ddb_call *call, const struct get_table *get, size_t from)
+static void write_unprocessed_table(struct aws_call *call, const struct get_table *get, size_t from)
 {
     struct json_writer *w = &call->w;
     size_t n = 0;
@@ -147,7 +147,7 @@ static void write_unprocessed_table(struct ddb_call *call, const struct get_tabl
     json_end_object(w);
 }
 
-static void write_get_capacity(struct ddb_call *call, const struct batch_get *batch)
+static void write_get_capacity(struct aws_call *call, const struct batch_get *batch)
 {
     bool local[STORE_INDEXES_MAX] = {false};
     if (!ddb_return_capacity(call))
@@ -161,7 +161,7 @@ static void write_get_capacity(struct ddb_call *call, const struct batch_get *ba
     json_end_array(&call->w);
 }
 
-int ddb_batch_get_perform(struct ddb_call *call, struct store_view *view, struct tick *tick)
+int ddb_batch_get_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
 {
     (void)tick;
     struct batch_get *batch = call->state;
@@ -206,7 +206,7 @@ struct batch_write {
     enum ddb_return_capacity capacity;
 };
 
-static int read_write(struct ddb_call *call, struct batch_write *batch, const struct json *request, const struct store_table *table, struct ddb_keyset *seen)
+static int read_write(struct aws_call *call, struct batch_write *batch, const struct json *request, const struct store_table *table, struct ddb_keyset *seen)
 {
     struct ddb_write *write = &batch->write[batch->count];
     const struct json *put = shape_get(request, "PutRequest"), *del = shape_get(request, "DeleteRequest");
@@ -223,37 +223,37 @@ static int read_write(struct ddb_call *call, struct batch_write *batch, const st
     write->key = put ? ddb_key_of(call->arena, table, given) : given;
     code = write->key ? ddb_keyset_add(seen, call->arena, table, write->key) : ERR_MEMORY;
     if (code == ERR_DUPLICATE)
-        return ddb_fail(call, DDB_VALIDATION, "Provided list of item keys contains duplicates");
+        return aws_fail(call, AWS_VALIDATION, "Provided list of item keys contains duplicates");
     if (code)
-        return ddb_no_memory(call);
+        return aws_no_memory(call);
     batch->count++;
     return 0;
 }
 
-static int check_requests(struct ddb_call *call, const struct json *items)
+static int check_requests(struct aws_call *call, const struct json *items)
 {
     size_t n = 0;
     for (const struct json *at = items->first; at; at = at->next) {
         n += at->count;
         for (const struct json *one = at->first; one; one = one->next)
             if (!shape_get(one, "PutRequest") == !shape_get(one, "DeleteRequest"))
-                return ddb_fail(call, DDB_VALIDATION,
+                return aws_fail(call, AWS_VALIDATION,
                     shape_get(one, "PutRequest") ? "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes"
                                                  : "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes");
     }
-    return n <= BATCH_WRITE_ITEMS ? 0 : ddb_fail(call, DDB_VALIDATION, "Too many items requested for the BatchWriteItem call");
+    return n <= BATCH_WRITE_ITEMS ? 0 : aws_fail(call, AWS_VALIDATION, "Too many items requested for the BatchWriteItem call");
 }
 
-int ddb_batch_write_prepare(struct ddb_call *call)
+int ddb_batch_write_prepare(struct aws_call *call)
 {
     const struct json *items = shape_get(call->in, "RequestItems");
     struct batch_write *batch = arena_zalloc(call->arena, sizeof(*batch));
     struct ddb_keyset *seen = arena_zalloc(call->arena, sizeof(*seen));
     if (!batch || !seen)
-        return ddb_no_memory(call);
+        return aws_no_memory(call);
     call->state = batch;
     batch->capacity = ddb_return_capacity(call);
-    batch->metrics = ddb_param_is(call->in, "ReturnItemCollectionMetrics", "SIZE");
+    batch->metrics = aws_param_is(call->in, "ReturnItemCollectionMetrics", "SIZE");
     int code = check_requests(call, items);
     for (const struct json *at = items->first; at && !code; at = at->next) {
         const struct store_table *table = NULL;
@@ -270,7 +270,7 @@ int ddb_batch_write_prepare(struct ddb_call *call)
     return code;
 }
 
-int ddb_batch_write_perform(struct ddb_call *call, struct store_view *view, struct tick *tick)
+int ddb_batch_write_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
 {
     struct batch_write *batch = call->state;
     size_t begun = store_stage_bytes(tick_stage(tick));
@@ -282,7 +282,7 @@ int ddb_batch_write_perform(struct ddb_call *call, struct store_view *view, stru
             break;
         if (batch->capacity == DDB_CAPACITY_INDEXES || batch->metrics) {
             code = ddb_locals(view, call->arena, write->table, batch->local[batch->done]);
-            code = code ? ddb_store_fail(call, code, NULL) : 0;
+            code = code ? aws_store_fail(call, code, NULL) : 0;
         }
         if (!code)
             code = ddb_write_run(call, view, write);
@@ -290,7 +290,7 @@ int ddb_batch_write_perform(struct ddb_call *call, struct store_view *view, stru
     return code;
 }
 
-static void write_unprocessed(struct ddb_call *call, const struct batch_write *batch)
+static void write_unprocessed(struct aws_call *call, const struct batch_write *batch)
 {
     struct json_writer *w = &call->w;
     json_name(w, "UnprocessedItems");
@@ -308,7 +308,7 @@ static void write_unprocessed(struct ddb_call *call, const struct batch_write *b
     json_end_object(w);
 }
 
-static void write_metrics(struct ddb_call *call, const struct batch_write *batch)
+static void write_metrics(struct aws_call *call, const struct batch_write *batch)
 {
     struct json_writer *w = &call->w;
     json_name(w, "ItemCollectionMetrics");
@@ -328,7 +328,7 @@ static void write_metrics(struct ddb_call *call, const struct batch_write *batch
     json_end_object(w);
 }
 
-static void write_capacity(struct ddb_call *call, const struct batch_write *batch)
+static void write_capacity(struct aws_call *call, const struct batch_write *batch)
 {
     json_name(&call->w, "ConsumedCapacity");
     json_begin_array(&call->w);
@@ -343,7 +343,7 @@ static void write_capacity(struct ddb_call *call, const struct batch_write *batc
     json_end_array(&call->w);
 }
 
-void ddb_batch_write_answer(struct ddb_call *call)
+void ddb_batch_write_answer(struct aws_call *call)
 {
     const struct batch_write *batch = call->state;
     json_begin_object(&call->w);

@@ -19,9 +19,9 @@ double ddb_write_units(size_t bytes)
     return bytes ? (double)((bytes + WRITE_UNIT - 1) / WRITE_UNIT) : 1;
 }
 
-enum ddb_return_capacity ddb_return_capacity(const struct ddb_call *call)
+enum ddb_return_capacity ddb_return_capacity(const struct aws_call *call)
 {
-    struct text given = ddb_param_text(call->in, "ReturnConsumedCapacity");
+    struct text given = aws_param_text(call->in, "ReturnConsumedCapacity");
     return text_is(given, "TOTAL") ? DDB_CAPACITY_TOTAL : text_is(given, "INDEXES") ? DDB_CAPACITY_INDEXES : DDB_CAPACITY_NONE;
 }
 
@@ -110,7 +110,7 @@ static void write_units(struct json_writer *w, const char *name, double units)
     json_double(w, units);
 }
 
-static void write_indexes(struct ddb_call *call, const struct ddb_capacity *capacity, const char *name, bool want, const bool *local)
+static void write_indexes(struct aws_call *call, const struct ddb_capacity *capacity, const char *name, bool want, const bool *local)
 {
     const struct store_table_decl *decl = store_table_decl(capacity->table);
     bool any = false;
@@ -131,7 +131,7 @@ static void write_indexes(struct ddb_call *call, const struct ddb_capacity *capa
         json_end_object(&call->w);
 }
 
-void ddb_capacity_json(struct ddb_call *call, const struct ddb_capacity *capacity, bool indexes, bool is_transaction, const bool *local)
+void ddb_capacity_json(struct aws_call *call, const struct ddb_capacity *capacity, bool indexes, bool is_transaction, const bool *local)
 {
     struct json_writer *w = &call->w;
     double table = capacity->reads + capacity->writes, all = table;
@@ -157,7 +157,7 @@ void ddb_capacity_json(struct ddb_call *call, const struct ddb_capacity *capacit
 }
 
 /* There is no limit on a collection here, so its size is not counted: the estimate is the smallest that AWS answers. */
-void ddb_collection_json(struct ddb_call *call, const struct store_table *table, const struct attr *key)
+void ddb_collection_json(struct aws_call *call, const struct store_table *table, const struct attr *key)
 {
     struct json_writer *w = &call->w;
     struct text hash = store_table_decl(table)->hash;

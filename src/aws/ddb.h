@@ -1,145 +1,38 @@
 /*
  * What the files of the DynamoDB wire share. Nothing outside src/aws includes it.
  *
- * wire.c recognises and answers requests · shape.c types and constraints · shapes.c the shapes of DynamoDB's operations · ddb.c the life of a call and the table of
- * operations · name.c keys and names · meta.c what the catalogue does not hold · schema.c, describe.c, table.c, update_table.c, settings.c the control plane · item.c,
+ * call.h is what all services share · ddb.c the table of operations · shapes.c the shapes of their requests · name.c keys and names · meta.c what the catalogue does not hold · schema.c, describe.c, table.c, update_table.c, settings.c the control plane · item.c,
  * write.c single items · batch.c · transact.c, token.c · query.c, page.c · capacity.c
- *
- * The life of a call:
- *   prepare (io thread)   parameters, expressions, the table, keys: everything that can be judged without reading
- *   perform               reads: on the io thread from the cache, or on a worker; writes: in the tick. May run again from the start
- *   answer  (io thread)   writes the body of what a write left behind; reads have written theirs in perform
- * A step that fails notes the fault (ddb_fail) and answers a negative code. ERR_COLD is no fault: the step runs again elsewhere.
  */
 #ifndef WEIR_AWS_DDB_H
 #define WEIR_AWS_DDB_H
 
-#include "aws/shape.h"
-#include "gateway/host.h"
-#include "store/expr.h"
+#include "aws/call.h"
 
-/* X(name, status, type) */
-#define DDB_FAULTS(X)                                                                                                                     \
-    X(VALIDATION, 400, "com.amazon.coral.validate#ValidationException")                                                                   \
-    X(SERIALIZATION, 400, "com.amazon.coral.service#SerializationException")                                                              \
-    X(UNKNOWN_OPERATION, 400, "com.amazon.coral.service#UnknownOperationException")                                                       \
-    X(THROTTLING, 400, "com.amazon.coral.availability#ThrottlingException")                                                               \
-    X(NOT_FOUND, 400, "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException")                                                       \
-    X(IN_USE, 400, "com.amazonaws.dynamodb.v20120810#ResourceInUseException")                                                             \
-    X(TABLE_NOT_FOUND, 400, "com.amazonaws.dynamodb.v20120810#TableNotFoundException")                                                    \
-    X(LIMIT, 400, "com.amazonaws.dynamodb.v20120810#LimitExceededException")                                                              \
-    X(CONDITION, 400, "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException")                                                 \
-    X(CANCELED, 400, "com.amazonaws.dynamodb.v20120810#TransactionCanceledException")                                                     \
-    X(TOKEN_MISMATCH, 400, "com.amazonaws.dynamodb.v20120810#IdempotentParameterMismatchException")                                       \
-    X(INTERNAL, 500, "com.amazonaws.dynamodb.v20120810#InternalServerError")
-
-enum ddb_fault {
-    DDB_FINE,
-#define X(name, status, type) DDB_##name,
-    DDB_FAULTS(X)
-#undef X
-};
-
-/* ---- wire.c ---- */
-/* A body compressed (when that was asked for and pays) and summed: long ones on a worker, since they take milliseconds. */
-struct aws_sealed {
-    bool done, gzip;
-    uint32_t crc;      /* of the bytes that leave */
-    struct buf packed; /* when gzip */
-};
-void aws_seal(struct aws_sealed *sealed, struct text body, bool gzip);
-struct aws_reply {
-    int status;
-    struct text body;
-    bool gzip, cors, json11;
-    struct aws_sealed *sealed; /* NULL, or not done: it is done now, on the io thread */
-};
-/* Answers with the headers of AWS. Frees what was sealed. */
-void aws_respond(struct net_conn *conn, const struct aws_reply *reply);
-
-struct ddb_call;
-enum ddb_way {
-    DDB_READ, /* on the io thread from the cache, else on a worker */
-    DDB_SCAN, /* on a worker */
-    DDB_WRITE /* in the tick */
-};
-struct ddb_operation {
-    const char *name;
-    const struct shape *input;
-    enum ddb_way way;
-    bool names_table; /* AWS words a missing or too short TableName in its own way here */
-    int (*prepare)(struct ddb_call *call); /* may be NULL. 0 or negative with the fault noted. May turn call->way */
-    int (*perform)(struct ddb_call *call, struct store_view *view, struct tick *tick); /* NULL: all was said in prepare */
-    void (*answer)(struct ddb_call *call); /* may be NULL: the body was written in perform */
-};
-extern const struct ddb_operation ddb_operations[];
-
-#define DDB_BODY_MAX (32u << 20) /* bytes of an answer */
-
-/* One request, in its own arena; `work` is lent by the gateway. */
-struct ddb_call {
-    struct gw_work *work;
-    const struct gateway_config *config;
-    struct store *store;
-    struct arena *arena;
-    const struct ddb_operation *op;
-    enum ddb_way way;
-    const struct json *in; /* the request */
-    void *state;           /* the operation's own, made in prepare */
-    struct arena_mark mark; /* where perform began: it is rewound when it runs again elsewhere */
-    struct buf body;
-    struct json_writer w;  /* writes `body` */
-    enum ddb_fault fault;
-    struct text message;
-    const struct attr *fault_item;      /* ConditionalCheckFailedException.Item */
-    struct text fault_reasons;          /* TransactionCanceledException: JSON of CancellationReasons */
-    struct text host;      /* as the client knows us */
-    bool gzip, cors, json11;
-    struct aws_sealed sealed; /* what was done to the body on a worker already */
-};
-
-/* ---- ddb.c ---- */
-void ddb_begin(struct gw_io *io, struct net_conn *conn, const struct gateway_config *config, const struct http_request *request, struct text operation,
-    struct text body);
-/* Parses, checks and prepares a call whose other members are set. 0 or negative with the fault noted. */
-int ddb_prepare(struct ddb_call *call, struct text body);
-/* Notes a fault; answers a negative code to be passed on. The first fault of a run stays. */
-int ddb_fail(struct ddb_call *call, enum ddb_fault fault, const char *format, ...) __attribute__((format(printf, 3, 4)));
-int ddb_fail_text(struct ddb_call *call, enum ddb_fault fault, struct text message);
-int ddb_no_memory(struct ddb_call *call);
-/* A failure of an expression or of the store, as AWS says it. ERR_COLD is passed on without a fault. */
-int ddb_env_fail(struct ddb_call *call, const struct expr_env *env);
-int ddb_store_fail(struct ddb_call *call, int code, const struct err *err);
-/* Empties the answer and begins it again. */
-void ddb_body_begin(struct ddb_call *call);
-const char *ddb_fault_type(enum ddb_fault fault);
-int ddb_fault_status(enum ddb_fault fault);
+extern const struct aws_service ddb_service;
 
 /* ---- name.c ---- */
 /* The table's name from a name or an ARN. */
-int ddb_name(struct ddb_call *call, const struct json *json, struct text *name);
+int ddb_name(struct aws_call *call, const struct json *json, struct text *name);
 /* The table of the parameter TableName; the data plane's sentence when there is none. */
-int ddb_table(struct ddb_call *call, const struct json *json, const struct store_table **table);
-int ddb_table_control(struct ddb_call *call, struct text name, const struct store_table **table); /* the control plane's sentence */
+int ddb_table(struct aws_call *call, const struct json *json, const struct store_table **table);
+int ddb_table_control(struct aws_call *call, struct text name, const struct store_table **table); /* the control plane's sentence */
 /* Refuses tables that mirror live connections. */
-int ddb_writable(struct ddb_call *call, const struct store_table *table);
-void ddb_arn(struct ddb_call *call, struct text table, struct buf *out);
+int ddb_writable(struct aws_call *call, const struct store_table *table);
+void ddb_arn(struct aws_call *call, struct text table, struct buf *out);
 /* An item of the request: from JSON, checked. */
-int ddb_item(struct ddb_call *call, const struct json *json, struct attr **item);
+int ddb_item(struct aws_call *call, const struct json *json, struct attr **item);
 /* `key`: exactly the key attributes of the table ("The provided key element does not match the schema"). */
-int ddb_key(struct ddb_call *call, const struct store_table *table, const struct json *json, struct attr **key);
-int ddb_key_check(struct ddb_call *call, const struct store_table *table, const struct attr *key);
+int ddb_key(struct aws_call *call, const struct store_table *table, const struct json *json, struct attr **key);
+int ddb_key_check(struct aws_call *call, const struct store_table *table, const struct attr *key);
 /* Key attributes inside an item that is put: present, of their types, within their sizes; index keys of their types. */
-int ddb_item_keys(struct ddb_call *call, const struct store_table *table, const struct attr *item);
+int ddb_item_keys(struct aws_call *call, const struct store_table *table, const struct attr *item);
 struct attr *ddb_key_of(struct arena *arena, const struct store_table *table, const struct attr *item); /* the key alone, shallow */
 size_t ddb_key_names(const struct store_table *table, struct text names[2]);
 /* Bytes that tell keys of all tables apart. data NULL without memory. */
 struct text ddb_key_bytes(struct arena *arena, const struct store_table *table, const struct attr *key);
-int ddb_projection_check(struct ddb_call *call, struct expr_env *env, const struct store_table *table, const struct expr_projection *projection);
+int ddb_projection_check(struct aws_call *call, struct expr_env *env, const struct store_table *table, const struct expr_projection *projection);
 const char *ddb_type_tag(enum attr_type type);
-bool ddb_param_is(const struct json *object, const char *name, const char *value);
-bool ddb_param_true(const struct json *object, const char *name);
-struct text ddb_param_text(const struct json *object, const char *name);
 
 /* ---- capacity.c ---- */
 struct ddb_capacity {
@@ -152,13 +45,13 @@ double ddb_write_units(size_t bytes);
 /* What a write of `before` to `after` (NULL: absent) costs, indexes included, times `factor`. */
 void ddb_capacity_write(struct ddb_capacity *capacity, const struct attr *before, const struct attr *after, double factor);
 /* Writes one ConsumedCapacity object. `local` tells for each index whether it is local; may be NULL without INDEXES. */
-void ddb_capacity_json(struct ddb_call *call, const struct ddb_capacity *capacity, bool indexes, bool is_transaction, const bool *local);
+void ddb_capacity_json(struct aws_call *call, const struct ddb_capacity *capacity, bool indexes, bool is_transaction, const bool *local);
 enum ddb_return_capacity { DDB_CAPACITY_NONE, DDB_CAPACITY_TOTAL, DDB_CAPACITY_INDEXES };
-enum ddb_return_capacity ddb_return_capacity(const struct ddb_call *call);
+enum ddb_return_capacity ddb_return_capacity(const struct aws_call *call);
 /* The bytes of an item as an index holds it. */
 size_t ddb_projected_size(const struct store_table *table, const struct store_index_decl *index, const struct attr *item);
 /* {"ItemCollectionKey":..,"SizeEstimateRangeGB":[0,1]} */
-void ddb_collection_json(struct ddb_call *call, const struct store_table *table, const struct attr *key);
+void ddb_collection_json(struct aws_call *call, const struct store_table *table, const struct attr *key);
 
 /* ---- meta.c: raw rows beside the catalogue ---- */
 #define DDB_TAGS_MAX 50
@@ -194,12 +87,10 @@ int ddb_meta_delete(struct store_stage *stage, struct text table);
 bool ddb_meta_is_local(const struct ddb_meta *meta, struct text index);
 /* Which of the table's indexes are local. */
 int ddb_locals(struct store_view *view, struct arena *arena, const struct store_table *table, bool local[STORE_INDEXES_MAX]);
-void ddb_uuid(char out[37]);
 
 /* ---- describe.c ---- */
 /* Writes a TableDescription. status: "ACTIVE", "CREATING", ... */
-int ddb_describe(struct ddb_call *call, struct store_view *view, const struct store_table *table, const struct ddb_meta *meta, const char *status);
-void ddb_time_json(struct json_writer *w, const char *name, int64_t ms);
+int ddb_describe(struct aws_call *call, struct store_view *view, const struct store_table *table, const struct ddb_meta *meta, const char *status);
 
 /* ---- token.c: ClientRequestToken ---- */
 /* 0: not seen (noted now); 1: seen with the same request; ERR_DUPLICATE: seen with another one; else a negative code. In the tick. */
@@ -221,17 +112,17 @@ DDB_SHAPES(X)
     X(describe_ttl_prepare) X(describe_backups_prepare) X(update_backups_prepare) X(put_prepare) X(get_prepare) X(delete_prepare)          \
     X(update_prepare) X(batch_get_prepare) X(batch_write_prepare) X(transact_get_prepare) X(transact_write_prepare) X(query_prepare)       \
     X(scan_prepare)
-#define X(name) int ddb_##name(struct ddb_call *call);
+#define X(name) int ddb_##name(struct aws_call *call);
 DDB_STEPS(X)
 #undef X
 #define DDB_PERFORMS(X)                                                                                                                   \
     X(create_table) X(describe_table) X(delete_table) X(update_table) X(tag) X(untag) X(list_tags) X(update_ttl) X(put) X(get)             \
     X(delete) X(update) X(batch_get) X(batch_write) X(transact_get) X(transact_write) X(page)
-#define X(name) int ddb_##name##_perform(struct ddb_call *call, struct store_view *view, struct tick *tick);
+#define X(name) int ddb_##name##_perform(struct aws_call *call, struct store_view *view, struct tick *tick);
 DDB_PERFORMS(X)
 #undef X
-void ddb_write_answer(struct ddb_call *call);
-void ddb_batch_write_answer(struct ddb_call *call);
-void ddb_transact_write_answer(struct ddb_call *call);
+void ddb_write_answer(struct aws_call *call);
+void ddb_batch_write_answer(struct aws_call *call);
+void ddb_transact_write_answer(struct aws_call *call);
 
 #endif

@@ -10,14 +10,6 @@
 #define SAMPLE_ITEMS 64
 #define SAMPLE_BYTES (64 << 10)
 
-void ddb_time_json(struct json_writer *w, const char *name, int64_t ms)
-{
-    char text[32];
-    json_name(w, name);
-    int len = snprintf(text, sizeof(text), "%lld.%03d", (long long)(ms / 1000), (int)(ms % 1000));
-    json_number_text(w, text_make(text, (size_t)len));
-}
-
 /* ---- the sample ---- */
 
 struct sample {
@@ -182,7 +174,7 @@ static void write_projection(struct json_writer *w, const struct store_index_dec
 /* ---- indexes ---- */
 
 struct describing {
-    struct ddb_call *call;
+    struct aws_call *call;
     const struct store_table *table;
     const struct ddb_meta *meta;
     struct sample sample;
@@ -299,7 +291,7 @@ static void write_billing(struct json_writer *w, const struct ddb_meta *meta)
         json_name(w, "BillingMode");
         json_str(w, meta->on_demand_mode ? "PAY_PER_REQUEST" : "PROVISIONED");
         if (meta->mode_ms)
-            ddb_time_json(w, "LastUpdateToPayPerRequestDateTime", meta->mode_ms);
+            aws_time_json(w, "LastUpdateToPayPerRequestDateTime", meta->mode_ms);
         json_end_object(w);
     }
     write_raw(w, "OnDemandThroughput", meta->on_demand);
@@ -313,13 +305,13 @@ static void write_billing(struct json_writer *w, const struct ddb_meta *meta)
     }
 }
 
-int ddb_describe(struct ddb_call *call, struct store_view *view, const struct store_table *table, const struct ddb_meta *meta, const char *status)
+int ddb_describe(struct aws_call *call, struct store_view *view, const struct store_table *table, const struct ddb_meta *meta, const char *status)
 {
     struct json_writer *w = &call->w;
     const struct store_table_decl *decl = store_table_decl(table);
     struct describing *d = arena_zalloc(call->arena, sizeof(*d));
     if (!d)
-        return ddb_no_memory(call);
+        return aws_no_memory(call);
     d->call = call;
     d->table = table;
     d->meta = meta;
@@ -327,7 +319,7 @@ int ddb_describe(struct ddb_call *call, struct store_view *view, const struct st
     d->count = store_table_count(table);
     int code = strcmp(status, "CREATING") ? take_sample(view, table, call->arena, &d->sample) : 0;
     if (code)
-        return ddb_store_fail(call, code, NULL);
+        return aws_store_fail(call, code, NULL);
     struct buf arn;
     buf_init(&arn, 2048);
     ddb_arn(call, store_table_name(table), &arn);
@@ -338,7 +330,7 @@ int ddb_describe(struct ddb_call *call, struct store_view *view, const struct st
     write_schema(w, decl->hash, decl->range);
     json_name(w, "TableStatus");
     json_str(w, status);
-    ddb_time_json(w, "CreationDateTime", meta->created_ms);
+    aws_time_json(w, "CreationDateTime", meta->created_ms);
     write_billing(w, meta);
     json_name(w, "TableSizeBytes");
     json_i64(w, project(&d->sample, d->sample.bytes, d->count));

@@ -11,76 +11,76 @@ struct single {
     bool local[STORE_INDEXES_MAX];    /* filled in the tick when it is needed */
 };
 
-static enum returned returned_of(const struct ddb_call *call)
+static enum returned returned_of(const struct aws_call *call)
 {
     static const char *const names[] = {"NONE", "ALL_OLD", "UPDATED_OLD", "ALL_NEW", "UPDATED_NEW"};
-    struct text given = ddb_param_text(call->in, "ReturnValues");
+    struct text given = aws_param_text(call->in, "ReturnValues");
     for (int i = 1; i < 5; i++)
         if (text_is(given, names[i]))
             return (enum returned)i;
     return RETURN_NONE;
 }
 
-static int prepare(struct ddb_call *call, enum ddb_write_kind kind)
+static int prepare(struct aws_call *call, enum ddb_write_kind kind)
 {
     struct single *single = arena_zalloc(call->arena, sizeof(*single));
     if (!single)
-        return ddb_no_memory(call);
+        return aws_no_memory(call);
     call->state = single;
     single->returned = returned_of(call);
     single->capacity = ddb_return_capacity(call);
-    single->metrics = ddb_param_is(call->in, "ReturnItemCollectionMetrics", "SIZE");
+    single->metrics = aws_param_is(call->in, "ReturnItemCollectionMetrics", "SIZE");
     if (kind != DDB_UPDATE && single->returned > RETURN_ALL_OLD)
-        return ddb_fail(call, DDB_VALIDATION, "ReturnValues can only be ALL_OLD or NONE");
+        return aws_fail(call, AWS_VALIDATION, "ReturnValues can only be ALL_OLD or NONE");
     single->write.want_before = single->returned != RETURN_NONE || single->capacity != DDB_CAPACITY_NONE;
     return ddb_write_read(call, call->in, kind, true, &single->write);
 }
 
-int ddb_put_prepare(struct ddb_call *call)
+int ddb_put_prepare(struct aws_call *call)
 {
     return prepare(call, DDB_PUT);
 }
 
-int ddb_delete_prepare(struct ddb_call *call)
+int ddb_delete_prepare(struct aws_call *call)
 {
     return prepare(call, DDB_DELETE);
 }
 
-int ddb_update_prepare(struct ddb_call *call)
+int ddb_update_prepare(struct aws_call *call)
 {
     return prepare(call, DDB_UPDATE);
 }
 
-static int perform(struct ddb_call *call, struct store_view *view)
+static int perform(struct aws_call *call, struct store_view *view)
 {
     struct single *single = call->state;
     int code = 0;
     if (single->capacity == DDB_CAPACITY_INDEXES || single->metrics)
         code = ddb_locals(view, call->arena, single->write.table, single->local);
     if (code)
-        return ddb_store_fail(call, code, NULL);
+        return aws_store_fail(call, code, NULL);
     code = ddb_write_run(call, view, &single->write);
     if (code != ERR_CONDITION)
         return code;
-    ddb_fail(call, DDB_CONDITION, "The conditional request failed");
+    aws_fail(call, DDB_CONDITION, "The conditional request failed");
     if (single->write.item_on_failure)
         call->fault_item = single->write.before;
     return code;
 }
 
-int ddb_put_perform(struct ddb_call *call, struct store_view *view, struct tick *tick)
+int ddb_put_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
 {
     (void)tick;
     return perform(call, view);
 }
 
-int ddb_delete_perform(struct ddb_call *call, struct store_view *view, struct tick *tick)
+int ddb_delete_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
 {
     (void)tick;
     return perform(call, view);
 }
 
-int ddb_update_perform(struct ddb_call *call, struct store_view *view, struct tick *tick)
+int ddb_update_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
 {
     (void)tick;
     return perform(call, view);
@@ -88,7 +88,7 @@ int ddb_update_perform(struct ddb_call *call, struct store_view *view, struct ti
 
 /* ---- the answer ---- */
 
-static const struct attr *attributes(struct ddb_call *call, const struct single *single)
+static const struct attr *attributes(struct aws_call *call, const struct single *single)
 {
     const struct ddb_write *write = &single->write;
     const struct attr *out = NULL;
@@ -110,11 +110,11 @@ static const struct attr *attributes(struct ddb_call *call, const struct single 
         break;
     }
     if (code)
-        ddb_no_memory(call);
+        aws_no_memory(call);
     return out;
 }
 
-static void write_metrics(struct ddb_call *call, const struct single *single)
+static void write_metrics(struct aws_call *call, const struct single *single)
 {
     const struct ddb_write *write = &single->write;
     bool has_local = false;
@@ -126,7 +126,7 @@ static void write_metrics(struct ddb_call *call, const struct single *single)
     ddb_collection_json(call, write->table, write->kind == DDB_PUT ? write->item : write->key);
 }
 
-void ddb_write_answer(struct ddb_call *call)
+void ddb_write_answer(struct aws_call *call)
 {
     const struct single *single = call->state;
     const struct attr *out = attributes(call, single);
@@ -155,7 +155,7 @@ struct getting {
     bool consistent;
 };
 
-int ddb_get_prepare(struct ddb_call *call)
+int ddb_get_prepare(struct aws_call *call)
 {
     static const char *const expressions[] = {"ProjectionExpression", NULL};
     static const char *const legacy[] = {"AttributesToGet", NULL};
@@ -164,9 +164,9 @@ int ddb_get_prepare(struct ddb_call *call)
     struct expr_env env;
     struct attr *key = NULL;
     if (!get)
-        return ddb_no_memory(call);
+        return aws_no_memory(call);
     call->state = get;
-    get->consistent = ddb_param_true(call->in, "ConsistentRead");
+    get->consistent = aws_param_true(call->in, "ConsistentRead");
     int code = ddb_item(call, shape_get(call->in, "Key"), &key);
     if (code)
         return code;
@@ -178,14 +178,14 @@ int ddb_get_prepare(struct ddb_call *call)
     if (!code)
         code = expr_env_close(&env);
     if (code)
-        return ddb_env_fail(call, &env);
+        return aws_env_fail(call, &env);
     code = ddb_table(call, shape_get(call->in, "TableName"), &get->table);
     if (!code)
         code = ddb_key_check(call, get->table, get->key);
     return code ? code : ddb_projection_check(call, &env, get->table, get->projection);
 }
 
-int ddb_get_perform(struct ddb_call *call, struct store_view *view, struct tick *tick)
+int ddb_get_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
 {
     (void)tick;
     struct getting *get = call->state;
@@ -193,9 +193,9 @@ int ddb_get_perform(struct ddb_call *call, struct store_view *view, struct tick 
     const struct attr *item = NULL, *shown = NULL;
     int code = store_get(view, get->table, get->key, call->arena, &item);
     if (code && code != ERR_NOT_FOUND)
-        return ddb_store_fail(call, code, NULL);
+        return aws_store_fail(call, code, NULL);
     if (!code && expr_projection_apply(get->projection, item, call->arena, &shown))
-        return ddb_no_memory(call);
+        return aws_no_memory(call);
     json_begin_object(w);
     if (!code) {
         json_name(w, "Item");

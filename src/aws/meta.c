@@ -21,16 +21,6 @@ static struct text row_key(struct text table, char out[KEY_MAX])
     return text_make(out, len + 1);
 }
 
-void ddb_uuid(char out[37])
-{
-    unsigned char b[16];
-    random_bytes(b, sizeof(b));
-    b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
-    b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
-    snprintf(out, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10],
-        b[11], b[12], b[13], b[14], b[15]);
-}
-
 /* ---- reading ---- */
 
 static int64_t number(const struct json *object, const char *name)
@@ -50,8 +40,8 @@ static void read_indexes(const struct json *list, struct ddb_meta *meta)
 {
     for (const struct json *at = list ? list->first : NULL; at && meta->indexes < STORE_INDEXES_MAX; at = at->next)
         meta->index[meta->indexes++] = (struct ddb_index_meta){
-            .name = ddb_param_text(at, "name"),
-            .local = ddb_param_true(at, "local"),
+            .name = aws_param_text(at, "name"),
+            .local = aws_param_true(at, "local"),
             .reads = number(at, "reads"),
             .writes = number(at, "writes"),
             .on_demand = raw_of(at, "onDemand"),
@@ -61,18 +51,18 @@ static void read_indexes(const struct json *list, struct ddb_meta *meta)
 
 static void read_meta(const struct json *root, struct ddb_meta *meta)
 {
-    struct text id = ddb_param_text(root, "id");
-    meta->made = ddb_param_true(root, "made");
+    struct text id = aws_param_text(root, "id");
+    meta->made = aws_param_true(root, "made");
     meta->created_ms = number(root, "created");
     if (id.len == 36)
         memcpy(meta->id, id.data, 36);
-    meta->on_demand_mode = ddb_param_true(root, "onDemandMode");
+    meta->on_demand_mode = aws_param_true(root, "onDemandMode");
     meta->reads = number(root, "reads");
     meta->writes = number(root, "writes");
     meta->mode_ms = number(root, "modeAt");
-    meta->table_class = ddb_param_text(root, "class");
-    meta->is_protected = ddb_param_true(root, "protected");
-    meta->stream_view = ddb_param_text(root, "stream");
+    meta->table_class = aws_param_text(root, "class");
+    meta->is_protected = aws_param_true(root, "protected");
+    meta->stream_view = aws_param_text(root, "stream");
     meta->stream_ms = number(root, "streamAt");
     meta->on_demand = raw_of(root, "onDemand");
     meta->warm = raw_of(root, "warm");

@@ -11,25 +11,9 @@ const char *ddb_type_tag(enum attr_type type)
     return tag[type];
 }
 
-struct text ddb_param_text(const struct json *object, const char *name)
-{
-    const struct json *found = shape_get(object, name);
-    return found && found->type == JSON_STRING ? found->text : TEXT_NONE;
-}
-
-bool ddb_param_is(const struct json *object, const char *name, const char *value)
-{
-    return text_is(ddb_param_text(object, name), value);
-}
-
-bool ddb_param_true(const struct json *object, const char *name)
-{
-    return json_is(shape_get(object, name), JSON_TRUE);
-}
-
 /* ---- tables ---- */
 
-void ddb_arn(struct ddb_call *call, struct text table, struct buf *out)
+void ddb_arn(struct aws_call *call, struct text table, struct buf *out)
 {
     buf_add_format(out, "arn:aws:dynamodb:%.*s:%.*s:table/%.*s", TEXT_FMT(call->config->region), TEXT_FMT(call->config->account), TEXT_FMT(table));
 }
@@ -53,55 +37,55 @@ static bool arn_take_apart(struct text arn, struct text *name)
     return name->len >= 3 && name->len <= 255 && text_find(*name, '/', 0) < 0;
 }
 
-int ddb_name(struct ddb_call *call, const struct json *json, struct text *name)
+int ddb_name(struct aws_call *call, const struct json *json, struct text *name)
 {
     *name = json ? json->text : TEXT_NONE;
     if (!text_starts(*name, TEXT("arn:")))
         return 0;
     if (!arn_take_apart(*name, name))
-        return ddb_fail(call, DDB_VALIDATION, "Invalid TableArn: Invalid ResourceArn provided as input %.*s", TEXT_FMT(json->text));
+        return aws_fail(call, AWS_VALIDATION, "Invalid TableArn: Invalid ResourceArn provided as input %.*s", TEXT_FMT(json->text));
     return 0;
 }
 
-int ddb_table(struct ddb_call *call, const struct json *json, const struct store_table **table)
+int ddb_table(struct aws_call *call, const struct json *json, const struct store_table **table)
 {
     struct text name;
     int code = ddb_name(call, json, &name);
     if (code)
         return code;
     *table = store_table_find(call->store, name);
-    return *table ? 0 : ddb_fail(call, DDB_NOT_FOUND, "Requested resource not found");
+    return *table ? 0 : aws_fail(call, DDB_NOT_FOUND, "Requested resource not found");
 }
 
-int ddb_table_control(struct ddb_call *call, struct text name, const struct store_table **table)
+int ddb_table_control(struct aws_call *call, struct text name, const struct store_table **table)
 {
     *table = store_table_find(call->store, name);
-    return *table ? 0 : ddb_fail(call, DDB_NOT_FOUND, "Requested resource not found: Table: %.*s not found", TEXT_FMT(name));
+    return *table ? 0 : aws_fail(call, DDB_NOT_FOUND, "Requested resource not found: Table: %.*s not found", TEXT_FMT(name));
 }
 
-int ddb_writable(struct ddb_call *call, const struct store_table *table)
+int ddb_writable(struct aws_call *call, const struct store_table *table)
 {
     if (!store_table_decl(table)->volatile_rows)
         return 0;
-    return ddb_fail(call, DDB_VALIDATION, "Table %.*s mirrors live connections: only the gateway writes it", TEXT_FMT(store_table_name(table)));
+    return aws_fail(call, AWS_VALIDATION, "Table %.*s mirrors live connections: only the gateway writes it", TEXT_FMT(store_table_name(table)));
 }
 
 /* ---- items ---- */
 
-static int wire_fail(struct ddb_call *call, int code, const struct err *err)
+static int wire_fail(struct aws_call *call, int code, const struct err *err)
 {
     if (code == ERR_MEMORY)
-        return ddb_no_memory(call);
-    return ddb_fail(call, code == ERR_TYPE ? DDB_SERIALIZATION : DDB_VALIDATION, "%s", err->text);
+        return aws_no_memory(call);
+    return aws_fail(call, code == ERR_TYPE ? AWS_SERIALIZATION : AWS_VALIDATION, "%s", err->text);
 }
 
-int ddb_item(struct ddb_call *call, const struct json *json, struct attr **item)
+int ddb_item(struct aws_call *call, const struct json *json, struct attr **item)
 {
     struct err err = {0};
     int code = item_from_wire(call->arena, json, item, &err);
     for (const struct attr *at = code ? NULL : (*item)->first; at; at = at->next)
         if (at->name.len > NAME_BYTES_MAX)
-            return ddb_fail(call, DDB_VALIDATION, "One or more parameter values were invalid: Attribute name is too large, must be less than 65536 bytes");
+            return aws_fail(call, AWS_VALIDATION, "One or more parameter values were invalid: Attribute name is too large, must be less than 65536 bytes");
     if (!code) {
         code = item_check(*item, &err);
         code = code == ERR_TYPE ? ERR_INVALID : code; /* the wire's types are right, the values are not */
@@ -140,66 +124,66 @@ struct attr *ddb_key_of(struct arena *arena, const struct store_table *table, co
 }
 
 /* A key attribute's value, whatever the request calls it. */
-static int check_value(struct ddb_call *call, struct text name, const struct attr *value, bool is_hash)
+static int check_value(struct aws_call *call, struct text name, const struct attr *value, bool is_hash)
 {
     if (value->type == ATTR_NUMBER)
         return 0;
     if (!value->text.len)
-        return ddb_fail(call, DDB_VALIDATION,
+        return aws_fail(call, AWS_VALIDATION,
             "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty %s value. Key: %.*s",
             value->type == ATTR_STRING ? "string" : "binary", TEXT_FMT(name));
     if (is_hash && value->text.len > ITEM_HASH_KEY_MAX)
-        return ddb_fail(call, DDB_VALIDATION, "One or more parameter values were invalid: Size of hashkey has exceeded the maximum size limit of2048 bytes");
+        return aws_fail(call, AWS_VALIDATION, "One or more parameter values were invalid: Size of hashkey has exceeded the maximum size limit of2048 bytes");
     if (!is_hash && value->text.len > ITEM_RANGE_KEY_MAX)
-        return ddb_fail(call, DDB_VALIDATION, "One or more parameter values were invalid: Aggregated size of all range keys has exceeded the size limit of 1024 bytes");
+        return aws_fail(call, AWS_VALIDATION, "One or more parameter values were invalid: Aggregated size of all range keys has exceeded the size limit of 1024 bytes");
     return 0;
 }
 
-int ddb_key_check(struct ddb_call *call, const struct store_table *table, const struct attr *key)
+int ddb_key_check(struct aws_call *call, const struct store_table *table, const struct attr *key)
 {
     const struct store_table_decl *decl = store_table_decl(table);
     const struct attr *hash = item_get(key, decl->hash), *range = decl->range.len ? item_get(key, decl->range) : NULL;
     if (key->count != (decl->range.len ? 2u : 1u) || !hash || hash->type != decl->hash_type || (decl->range.len && (!range || range->type != decl->range_type)))
-        return ddb_fail(call, DDB_VALIDATION, "The provided key element does not match the schema");
+        return aws_fail(call, AWS_VALIDATION, "The provided key element does not match the schema");
     int code = check_value(call, decl->hash, hash, true);
     return code || !range ? code : check_value(call, decl->range, range, false);
 }
 
-int ddb_key(struct ddb_call *call, const struct store_table *table, const struct json *json, struct attr **key)
+int ddb_key(struct aws_call *call, const struct store_table *table, const struct json *json, struct attr **key)
 {
     int code = ddb_item(call, json, key);
     return code ? code : ddb_key_check(call, table, *key);
 }
 
-static int check_member(struct ddb_call *call, const struct attr *item, struct text name, enum attr_type type, bool is_hash)
+static int check_member(struct aws_call *call, const struct attr *item, struct text name, enum attr_type type, bool is_hash)
 {
     const struct attr *value = item_get(item, name);
     if (!value)
-        return ddb_fail(call, DDB_VALIDATION, "One or more parameter values were invalid: Missing the key %.*s in the item", TEXT_FMT(name));
+        return aws_fail(call, AWS_VALIDATION, "One or more parameter values were invalid: Missing the key %.*s in the item", TEXT_FMT(name));
     if (value->type != type)
-        return ddb_fail(call, DDB_VALIDATION, "One or more parameter values were invalid: Type mismatch for key %.*s expected: %s actual: %s", TEXT_FMT(name),
+        return aws_fail(call, AWS_VALIDATION, "One or more parameter values were invalid: Type mismatch for key %.*s expected: %s actual: %s", TEXT_FMT(name),
             ddb_type_tag(type), ddb_type_tag(value->type));
     return check_value(call, name, value, is_hash);
 }
 
-static int check_index_member(struct ddb_call *call, const struct attr *item, const struct store_index_decl *index, struct text name, enum attr_type type, bool is_hash)
+static int check_index_member(struct aws_call *call, const struct attr *item, const struct store_index_decl *index, struct text name, enum attr_type type, bool is_hash)
 {
     const struct attr *value = item_get(item, name);
     if (!value)
         return 0;
     if (value->type != type)
-        return ddb_fail(call, DDB_VALIDATION,
+        return aws_fail(call, AWS_VALIDATION,
             "One or more parameter values were invalid: Type mismatch for Index Key %.*s Expected: %s Actual: %s IndexName: %.*s", TEXT_FMT(name),
             ddb_type_tag(type), ddb_type_tag(value->type), TEXT_FMT(index->name));
     if (type != ATTR_NUMBER && !value->text.len)
-        return ddb_fail(call, DDB_VALIDATION,
+        return aws_fail(call, AWS_VALIDATION,
             "One or more parameter values are not valid. A value specified for a secondary index key is not supported. The AttributeValue for a key attribute "
             "cannot contain an empty %s value. IndexName: %.*s, IndexKey: %.*s",
             type == ATTR_STRING ? "string" : "binary", TEXT_FMT(index->name), TEXT_FMT(name));
     return check_value(call, name, value, is_hash);
 }
 
-int ddb_item_keys(struct ddb_call *call, const struct store_table *table, const struct attr *item)
+int ddb_item_keys(struct aws_call *call, const struct store_table *table, const struct attr *item)
 {
     const struct store_table_decl *decl = store_table_decl(table);
     int code = check_member(call, item, decl->hash, decl->hash_type, true);
@@ -228,11 +212,11 @@ struct text ddb_key_bytes(struct arena *arena, const struct store_table *table, 
     return out;
 }
 
-int ddb_projection_check(struct ddb_call *call, struct expr_env *env, const struct store_table *table, const struct expr_projection *projection)
+int ddb_projection_check(struct aws_call *call, struct expr_env *env, const struct store_table *table, const struct expr_projection *projection)
 {
     struct text names[2];
     size_t n = ddb_key_names(table, names);
     if (projection && expr_projection_check_paths(env, projection, names, n))
-        return ddb_env_fail(call, env);
+        return aws_env_fail(call, env);
     return 0;
 }

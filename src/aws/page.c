@@ -12,7 +12,7 @@
 #define SKIP_ITEMS 50000
 
 struct walk {
-    struct ddb_call *call;
+    struct aws_call *call;
     struct ddb_page *page;
     struct store_view *view;
     bool is_local, fetches, counts; /* fetches: the whole item behind a local index's entry */
@@ -54,10 +54,10 @@ static int check_index(struct walk *walk)
     const struct store_index_decl *index = store_index_decl(page->index);
     struct ddb_meta *meta = arena_alloc(walk->call->arena, sizeof(*meta));
     if (!meta)
-        return ddb_no_memory(walk->call);
+        return aws_no_memory(walk->call);
     int code = ddb_meta_get(walk->view, walk->call->arena, store_table_name(page->table), meta);
     if (code)
-        return ddb_store_fail(walk->call, code, NULL);
+        return aws_store_fail(walk->call, code, NULL);
     walk->is_local = ddb_meta_is_local(meta, index->name);
     struct text lacking = index_lacks(page);
     bool all = page->select == DDB_SELECT_ALL && index->projection != STORE_PROJECT_ALL;
@@ -66,13 +66,13 @@ static int check_index(struct walk *walk)
         return 0;
     }
     if (page->consistent)
-        return ddb_fail(walk->call, DDB_VALIDATION, "Consistent reads are not supported on global secondary indexes");
+        return aws_fail(walk->call, AWS_VALIDATION, "Consistent reads are not supported on global secondary indexes");
     if (all)
-        return ddb_fail(walk->call, DDB_VALIDATION,
+        return aws_fail(walk->call, AWS_VALIDATION,
             "One or more parameter values were invalid: Select type ALL_ATTRIBUTES is not supported for global secondary index %.*s because its projection type is not ALL",
             TEXT_FMT(index->name));
     if (lacking.len)
-        return ddb_fail(walk->call, DDB_VALIDATION, "One or more parameter values were invalid: Global secondary index %.*s does not project [%.*s]",
+        return aws_fail(walk->call, AWS_VALIDATION, "One or more parameter values were invalid: Global secondary index %.*s does not project [%.*s]",
             TEXT_FMT(index->name), TEXT_FMT(lacking));
     return 0;
 }
@@ -96,7 +96,7 @@ static bool in_segment(const struct ddb_page *page, const struct attr *item)
 static int whole_item(struct walk *walk, const struct attr **item)
 {
     int code = store_get(walk->view, walk->page->table, *item, walk->call->arena, item);
-    return code && code != ERR_NOT_FOUND ? ddb_store_fail(walk->call, code, NULL) : 0;
+    return code && code != ERR_NOT_FOUND ? aws_store_fail(walk->call, code, NULL) : 0;
 }
 
 static int take_item(struct walk *walk, const struct attr *item)
@@ -114,7 +114,7 @@ static int take_item(struct walk *walk, const struct attr *item)
     if (walk->counts)
         return 0;
     if (expr_projection_apply(page->projection, item, walk->call->arena, &shown))
-        return ddb_no_memory(walk->call);
+        return aws_no_memory(walk->call);
     item_to_wire(&walk->call->w, shown);
     return 0;
 }
@@ -191,7 +191,7 @@ static int read_items(struct walk *walk, struct store_cursor *cursor, const stru
         if (code == ERR_NOT_FOUND)
             return 0;
         if (code)
-            return ddb_store_fail(walk->call, code, NULL);
+            return aws_store_fail(walk->call, code, NULL);
         if (in_segment(walk->page, item))
             code = take_item(walk, item);
         else
@@ -220,11 +220,11 @@ static int open_cursor(struct walk *walk, struct store_cursor **cursor)
     }
     int code = store_query_open(walk->view, &query, walk->call->arena, cursor, &err);
     if (code == ERR_AGAIN)
-        return ddb_fail(walk->call, DDB_VALIDATION, "Cannot read from backfilling global secondary index: %.*s", TEXT_FMT(store_index_decl(page->index)->name));
-    return code ? ddb_store_fail(walk->call, code, &err) : 0;
+        return aws_fail(walk->call, AWS_VALIDATION, "Cannot read from backfilling global secondary index: %.*s", TEXT_FMT(store_index_decl(page->index)->name));
+    return code ? aws_store_fail(walk->call, code, &err) : 0;
 }
 
-int ddb_page_perform(struct ddb_call *call, struct store_view *view, struct tick *tick)
+int ddb_page_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
 {
     (void)tick;
     struct json_writer *w = &call->w;

@@ -7,7 +7,7 @@ static const char *const scan_expressions[] = {"ProjectionExpression", "FilterEx
 static const char *const scan_legacy[] = {"AttributesToGet", "ScanFilter", "ConditionalOperator", NULL};
 
 struct reading {
-    struct ddb_call *call;
+    struct aws_call *call;
     struct ddb_page *page;
     struct expr_env env;
     const struct expr_key_condition *keys;
@@ -26,16 +26,16 @@ static enum ddb_select select_of(struct text given)
 
 static int check_select(struct reading *r)
 {
-    struct ddb_call *call = r->call;
-    struct text given = ddb_param_text(call->in, "Select");
+    struct aws_call *call = r->call;
+    struct text given = aws_param_text(call->in, "Select");
     const char *projection = shape_get(call->in, "ProjectionExpression") ? "ProjectionExpression" : shape_get(call->in, "AttributesToGet") ? "AttributesToGet" : NULL;
     r->page->select = select_of(given);
     if (r->page->select == DDB_SELECT_SPECIFIC && !projection)
-        return ddb_fail(call, DDB_VALIDATION, "Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES");
+        return aws_fail(call, AWS_VALIDATION, "Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES");
     if (projection && given.len && r->page->select != DDB_SELECT_SPECIFIC)
-        return ddb_fail(call, DDB_VALIDATION, "Cannot specify the %s when choosing to get %.*s", projection, TEXT_FMT(given));
+        return aws_fail(call, AWS_VALIDATION, "Cannot specify the %s when choosing to get %.*s", projection, TEXT_FMT(given));
     if (r->page->select == DDB_SELECT_PROJECTED && !shape_get(call->in, "IndexName"))
-        return ddb_fail(call, DDB_VALIDATION, "ALL_PROJECTED_ATTRIBUTES can be used only when %s using an IndexName", r->page->is_query ? "Querying" : "Scanning");
+        return aws_fail(call, AWS_VALIDATION, "ALL_PROJECTED_ATTRIBUTES can be used only when %s using an IndexName", r->page->is_query ? "Querying" : "Scanning");
     return 0;
 }
 
@@ -47,7 +47,7 @@ static int read_filter(struct reading *r)
     const char *legacy = r->page->is_query ? "QueryFilter" : "ScanFilter";
     if (expression)
         return expr_condition_parse(&r->env, EXPR_FILTER, expression->text, &r->page->filter);
-    return expr_legacy_condition(&r->env, legacy, shape_get(in, legacy), ddb_param_text(in, "ConditionalOperator"), &r->page->filter);
+    return expr_legacy_condition(&r->env, legacy, shape_get(in, legacy), aws_param_text(in, "ConditionalOperator"), &r->page->filter);
 }
 
 static int read_projection(struct reading *r)
@@ -70,13 +70,13 @@ static int read_key_condition(struct reading *r)
 
 static int read_expressions(struct reading *r)
 {
-    struct ddb_call *call = r->call;
+    struct aws_call *call = r->call;
     bool query = r->page->is_query;
     int code = expr_env_open(&r->env, call->arena, call->in, query ? query_expressions : scan_expressions, query ? query_legacy : scan_legacy);
     if (code)
-        return ddb_env_fail(call, &r->env);
+        return aws_env_fail(call, &r->env);
     if (query && !shape_get(call->in, "KeyConditionExpression") && !shape_get(call->in, "KeyConditions"))
-        return ddb_fail(call, DDB_VALIDATION, "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.");
+        return aws_fail(call, AWS_VALIDATION, "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.");
     code = read_projection(r);
     if (!code)
         code = read_filter(r);
@@ -84,20 +84,20 @@ static int read_expressions(struct reading *r)
         code = read_key_condition(r);
     if (!code)
         code = expr_env_close(&r->env);
-    return code ? ddb_env_fail(call, &r->env) : 0;
+    return code ? aws_env_fail(call, &r->env) : 0;
 }
 
 /* ---- table, index and keys ---- */
 
 static int find_index(struct reading *r)
 {
-    struct ddb_call *call = r->call;
+    struct aws_call *call = r->call;
     const struct json *name = shape_get(call->in, "IndexName");
     int code = ddb_table(call, shape_get(call->in, "TableName"), &r->page->table);
     if (code || !name)
         return code;
     r->page->index = store_index_find(r->page->table, name->text);
-    return r->page->index ? 0 : ddb_fail(call, DDB_VALIDATION, "The table does not have the specified index: %.*s", TEXT_FMT(name->text));
+    return r->page->index ? 0 : aws_fail(call, AWS_VALIDATION, "The table does not have the specified index: %.*s", TEXT_FMT(name->text));
 }
 
 static size_t key_names(const struct ddb_page *page, struct text names[2])
@@ -126,7 +126,7 @@ static int check_keys(struct reading *r)
         code = expr_condition_check_paths(&r->env, r->page->filter, table, m);
     if (!code && r->page->projection)
         code = expr_projection_check_paths(&r->env, r->page->projection, table, m);
-    return code ? ddb_env_fail(r->call, &r->env) : 0;
+    return code ? aws_env_fail(r->call, &r->env) : 0;
 }
 
 /* ---- the starting key ---- */
@@ -186,7 +186,7 @@ static bool in_range(const struct expr_key_range *range, const struct attr *valu
 
 static int read_after(struct reading *r)
 {
-    struct ddb_call *call = r->call;
+    struct aws_call *call = r->call;
     struct ddb_page *page = r->page;
     const struct json *given = shape_get(call->in, "ExclusiveStartKey");
     struct text names[2];
@@ -197,17 +197,17 @@ static int read_after(struct reading *r)
     if (code)
         return code;
     if (!key_fits(page, key))
-        return ddb_fail(call, DDB_VALIDATION,
+        return aws_fail(call, AWS_VALIDATION,
             page->index ? "The provided starting key is invalid" : "The provided starting key is invalid: The provided key element does not match the schema");
     page->after = key;
     if (!page->is_query)
         return 0;
     size_t n = key_names(page, names);
     if (compare(item_get(key, names[0]), page->range.hash[0]))
-        return ddb_fail(call, DDB_VALIDATION, page->index ? "The provided starting key is invalid"
+        return aws_fail(call, AWS_VALIDATION, page->index ? "The provided starting key is invalid"
                                                          : "The provided starting key is outside query boundaries based on provided conditions");
     if (n == 2 && !in_range(&page->range, item_get(key, names[1])))
-        return ddb_fail(call, DDB_VALIDATION, "The provided starting key is outside query boundaries based on provided conditions");
+        return aws_fail(call, AWS_VALIDATION, "The provided starting key is outside query boundaries based on provided conditions");
     return 0;
 }
 
@@ -215,33 +215,33 @@ static int read_after(struct reading *r)
 
 static int read_segments(struct reading *r)
 {
-    struct ddb_call *call = r->call;
+    struct aws_call *call = r->call;
     const struct json *segment = shape_get(call->in, "Segment"), *total = shape_get(call->in, "TotalSegments");
     if (r->page->is_query || (!segment && !total))
         return 0;
     if (!total)
-        return ddb_fail(call, DDB_VALIDATION, "The TotalSegments parameter is required but was not present in the request when Segment parameter is present");
+        return aws_fail(call, AWS_VALIDATION, "The TotalSegments parameter is required but was not present in the request when Segment parameter is present");
     if (!segment)
-        return ddb_fail(call, DDB_VALIDATION, "The Segment parameter is required but was not present in the request when parameter TotalSegments is present");
+        return aws_fail(call, AWS_VALIDATION, "The Segment parameter is required but was not present in the request when parameter TotalSegments is present");
     json_to_i64(segment, &r->page->segment);
     json_to_i64(total, &r->page->segments);
     if (r->page->segment >= r->page->segments)
-        return ddb_fail(call, DDB_VALIDATION,
+        return aws_fail(call, AWS_VALIDATION,
             "The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: %lld is not less than TotalSegments: %lld",
             (long long)r->page->segment, (long long)r->page->segments);
     return 0;
 }
 
-static int prepare(struct ddb_call *call, bool is_query)
+static int prepare(struct aws_call *call, bool is_query)
 {
     struct reading r = {.call = call, .page = arena_zalloc(call->arena, sizeof(struct ddb_page))};
     const struct json *limit = shape_get(call->in, "Limit");
     if (!r.page)
-        return ddb_no_memory(call);
+        return aws_no_memory(call);
     call->state = r.page;
     r.page->is_query = is_query;
     r.page->backward = json_is(shape_get(call->in, "ScanIndexForward"), JSON_FALSE);
-    r.page->consistent = ddb_param_true(call->in, "ConsistentRead");
+    r.page->consistent = aws_param_true(call->in, "ConsistentRead");
     if (limit)
         json_to_i64(limit, &r.page->limit);
     int code = read_segments(&r);
@@ -256,12 +256,12 @@ static int prepare(struct ddb_call *call, bool is_query)
     return code ? code : read_after(&r);
 }
 
-int ddb_query_prepare(struct ddb_call *call)
+int ddb_query_prepare(struct aws_call *call)
 {
     return prepare(call, true);
 }
 
-int ddb_scan_prepare(struct ddb_call *call)
+int ddb_scan_prepare(struct aws_call *call)
 {
     return prepare(call, false);
 }

@@ -5,7 +5,7 @@
 
 #define INVALID "One or more parameter values were invalid: "
 
-struct text ddb_schema_json(struct ddb_call *call, const struct json *json)
+struct text ddb_schema_json(struct aws_call *call, const struct json *json)
 {
     struct buf out;
     struct json_writer w;
@@ -21,35 +21,35 @@ struct text ddb_schema_json(struct ddb_call *call, const struct json *json)
 
 /* ---- keys ---- */
 
-static int read_keys(struct ddb_call *call, const struct json *list, struct text *hash, struct text *range)
+static int read_keys(struct aws_call *call, const struct json *list, struct text *hash, struct text *range)
 {
     const struct json *first = json_at(list, 0), *second = json_at(list, 1);
     if (list->count > 2)
-        return ddb_fail(call, DDB_VALIDATION,
+        return aws_fail(call, AWS_VALIDATION,
             "1 validation error detected: Value '%.*s' at 'keySchema' failed to satisfy constraint: Member must have length less than or equal to 2",
             TEXT_FMT(list->raw));
-    if (!ddb_param_is(first, "KeyType", "HASH"))
-        return ddb_fail(call, DDB_VALIDATION, "Invalid KeySchema: The first KeySchemaElement is not a HASH key type");
-    *hash = ddb_param_text(first, "AttributeName");
-    *range = second ? ddb_param_text(second, "AttributeName") : TEXT_NONE;
+    if (!aws_param_is(first, "KeyType", "HASH"))
+        return aws_fail(call, AWS_VALIDATION, "Invalid KeySchema: The first KeySchemaElement is not a HASH key type");
+    *hash = aws_param_text(first, "AttributeName");
+    *range = second ? aws_param_text(second, "AttributeName") : TEXT_NONE;
     if (second && text_equal(*hash, *range))
-        return ddb_fail(call, DDB_VALIDATION, "Both the Hash Key and the Range Key element in the KeySchema have the same name");
-    if (second && !ddb_param_is(second, "KeyType", "RANGE"))
-        return ddb_fail(call, DDB_VALIDATION, "Invalid KeySchema: The second KeySchemaElement is not a RANGE key type");
+        return aws_fail(call, AWS_VALIDATION, "Both the Hash Key and the Range Key element in the KeySchema have the same name");
+    if (second && !aws_param_is(second, "KeyType", "RANGE"))
+        return aws_fail(call, AWS_VALIDATION, "Invalid KeySchema: The second KeySchemaElement is not a RANGE key type");
     return 0;
 }
 
 static const struct json *definition_of(const struct json *definitions, struct text name)
 {
     for (const struct json *at = definitions ? definitions->first : NULL; at; at = at->next)
-        if (text_equal(ddb_param_text(at, "AttributeName"), name))
+        if (text_equal(aws_param_text(at, "AttributeName"), name))
             return at;
     return NULL;
 }
 
 static enum attr_type type_of(const struct json *definition)
 {
-    struct text type = ddb_param_text(definition, "AttributeType");
+    struct text type = aws_param_text(definition, "AttributeType");
     return text_is(type, "S") ? ATTR_STRING : text_is(type, "N") ? ATTR_NUMBER : ATTR_BINARY;
 }
 
@@ -88,29 +88,29 @@ static void add_list(struct buf *out, const struct text *name, size_t count)
     buf_add_char(out, ']');
 }
 
-static int fail_definitions(struct ddb_call *call, const struct json *definitions, const struct used *used, const char *what, bool keys_first)
+static int fail_definitions(struct aws_call *call, const struct json *definitions, const struct used *used, const char *what, bool keys_first)
 {
     struct text names[256];
     size_t n = 0;
     struct buf text;
     for (const struct json *at = definitions ? definitions->first : NULL; at && n < 256; at = at->next)
-        names[n++] = ddb_param_text(at, "AttributeName");
+        names[n++] = aws_param_text(at, "AttributeName");
     buf_init(&text, 8000);
     buf_add_format(&text, INVALID "%s %s: ", what, keys_first ? "Keys" : "AttributeDefinitions");
     add_list(&text, keys_first ? used->name : names, keys_first ? used->count : n);
     buf_add_format(&text, ", %s: ", keys_first ? "AttributeDefinitions" : "keys used");
     add_list(&text, keys_first ? names : used->name, keys_first ? n : used->count);
-    int code = ddb_fail_text(call, DDB_VALIDATION, buf_text(&text));
+    int code = aws_fail_text(call, AWS_VALIDATION, buf_text(&text));
     buf_fini(&text);
     return code;
 }
 
-static int check_definitions(struct ddb_call *call, const struct ddb_schema *schema, const struct json *definitions, const struct used *used, bool exact)
+static int check_definitions(struct aws_call *call, const struct ddb_schema *schema, const struct json *definitions, const struct used *used, bool exact)
 {
     for (const struct json *at = definitions ? definitions->first : NULL; at; at = at->next) {
-        const struct json *first = definition_of(definitions, ddb_param_text(at, "AttributeName"));
+        const struct json *first = definition_of(definitions, aws_param_text(at, "AttributeName"));
         if (first != at)
-            return ddb_fail(call, DDB_VALIDATION, "Cannot have two attributes with the same name");
+            return aws_fail(call, AWS_VALIDATION, "Cannot have two attributes with the same name");
     }
     for (size_t i = 0; i < used->count; i++)
         if (!definition_of(definitions, used->name[i]))
@@ -118,12 +118,12 @@ static int check_definitions(struct ddb_call *call, const struct ddb_schema *sch
     if (!exact || (definitions && definitions->count == used->count))
         return 0;
     if (!schema->decl.indexes)
-        return ddb_fail(call, DDB_VALIDATION,
+        return aws_fail(call, AWS_VALIDATION,
             INVALID "Number of attributes in KeySchema does not exactly match number of attributes defined in AttributeDefinitions");
     return fail_definitions(call, definitions, used, "Some AttributeDefinitions are not used.", false);
 }
 
-int ddb_schema_types(struct ddb_call *call, struct ddb_schema *schema, const struct json *definitions, bool exact)
+int ddb_schema_types(struct aws_call *call, struct ddb_schema *schema, const struct json *definitions, bool exact)
 {
     struct used used = {.count = 0};
     struct store_table_decl *decl = &schema->decl;
@@ -144,41 +144,41 @@ int ddb_schema_types(struct ddb_call *call, struct ddb_schema *schema, const str
 
 /* ---- indexes ---- */
 
-static int read_projection(struct ddb_call *call, const struct json *projection, struct store_index_decl *index)
+static int read_projection(struct aws_call *call, const struct json *projection, struct store_index_decl *index)
 {
-    struct text type = ddb_param_text(projection, "ProjectionType");
+    struct text type = aws_param_text(projection, "ProjectionType");
     const struct json *names = shape_get(projection, "NonKeyAttributes");
     if (!type.len)
-        return ddb_fail(call, DDB_VALIDATION, INVALID "Unknown ProjectionType: null");
+        return aws_fail(call, AWS_VALIDATION, INVALID "Unknown ProjectionType: null");
     index->projection = text_is(type, "ALL") ? STORE_PROJECT_ALL : text_is(type, "KEYS_ONLY") ? STORE_PROJECT_KEYS : STORE_PROJECT_INCLUDE;
     if (names && index->projection != STORE_PROJECT_INCLUDE)
-        return ddb_fail(call, DDB_VALIDATION, INVALID "ProjectionType is %.*s, but NonKeyAttributes is specified", TEXT_FMT(type));
+        return aws_fail(call, AWS_VALIDATION, INVALID "ProjectionType is %.*s, but NonKeyAttributes is specified", TEXT_FMT(type));
     if (!names && index->projection == STORE_PROJECT_INCLUDE)
-        return ddb_fail(call, DDB_VALIDATION, INVALID "ProjectionType is INCLUDE, but NonKeyAttributes is not specified");
+        return aws_fail(call, AWS_VALIDATION, INVALID "ProjectionType is INCLUDE, but NonKeyAttributes is not specified");
     for (const struct json *at = names ? names->first : NULL; at; at = at->next)
         index->include[index->includes++] = at->text; /* the shape allows 20 at most */
     return 0;
 }
 
-static int check_local(struct ddb_call *call, const struct ddb_schema *schema, const struct store_index_decl *index)
+static int check_local(struct aws_call *call, const struct ddb_schema *schema, const struct store_index_decl *index)
 {
     if (!index->range.len)
-        return ddb_fail(call, DDB_VALIDATION, INVALID "Index KeySchema does not have a range key for index: %.*s", TEXT_FMT(index->name));
+        return aws_fail(call, AWS_VALIDATION, INVALID "Index KeySchema does not have a range key for index: %.*s", TEXT_FMT(index->name));
     if (!text_equal(index->hash, schema->decl.hash))
-        return ddb_fail(call, DDB_VALIDATION,
+        return aws_fail(call, AWS_VALIDATION,
             INVALID "Index KeySchema does not have the same leading hash key as table KeySchema for index: %.*s. index hash key: %.*s, table hash key: %.*s",
             TEXT_FMT(index->name), TEXT_FMT(index->hash), TEXT_FMT(schema->decl.hash));
     return 0;
 }
 
-static int read_index_throughput(struct ddb_call *call, struct ddb_schema *schema, const struct json *json, struct ddb_index_meta *meta)
+static int read_index_throughput(struct aws_call *call, struct ddb_schema *schema, const struct json *json, struct ddb_index_meta *meta)
 {
     const struct json *throughput = shape_get(json, "ProvisionedThroughput");
     if (schema->meta.on_demand_mode && throughput)
-        return ddb_fail(call, DDB_VALIDATION,
+        return aws_fail(call, AWS_VALIDATION,
             INVALID "ProvisionedThroughput should not be specified for index: %.*s when BillingMode is PAY_PER_REQUEST", TEXT_FMT(meta->name));
     if (!schema->meta.on_demand_mode && !throughput)
-        return ddb_fail(call, DDB_VALIDATION, INVALID "ProvisionedThroughput is not specified for index: %.*s", TEXT_FMT(meta->name));
+        return aws_fail(call, AWS_VALIDATION, INVALID "ProvisionedThroughput is not specified for index: %.*s", TEXT_FMT(meta->name));
     if (throughput) {
         json_to_i64(shape_get(throughput, "ReadCapacityUnits"), &meta->reads);
         json_to_i64(shape_get(throughput, "WriteCapacityUnits"), &meta->writes);
@@ -188,21 +188,21 @@ static int read_index_throughput(struct ddb_call *call, struct ddb_schema *schem
     return 0;
 }
 
-int ddb_schema_add_index(struct ddb_call *call, struct ddb_schema *schema, const struct json *json, bool local)
+int ddb_schema_add_index(struct aws_call *call, struct ddb_schema *schema, const struct json *json, bool local)
 {
     struct store_table_decl *decl = &schema->decl;
-    struct text name = ddb_param_text(json, "IndexName");
+    struct text name = aws_param_text(json, "IndexName");
     size_t others = 0;
     for (size_t i = 0; i < decl->indexes; i++) {
         others += ddb_meta_is_local(&schema->meta, decl->index[i].name) == local;
         if (text_equal(decl->index[i].name, name))
-            return ddb_fail(call, DDB_VALIDATION, INVALID "Duplicate index name: %.*s", TEXT_FMT(name));
+            return aws_fail(call, AWS_VALIDATION, INVALID "Duplicate index name: %.*s", TEXT_FMT(name));
     }
     if (others >= (local ? DDB_LOCAL_INDEXES_MAX : DDB_GLOBAL_INDEXES_MAX))
-        return ddb_fail(call, DDB_VALIDATION,
+        return aws_fail(call, AWS_VALIDATION,
             local ? INVALID "Number of LocalSecondaryIndexes exceeds per-table limit of 5" : INVALID "GlobalSecondaryIndex count exceeds the per-table limit of 20");
     if (decl->indexes >= STORE_INDEXES_MAX || schema->meta.indexes >= STORE_INDEXES_MAX)
-        return ddb_fail(call, DDB_LIMIT, "A table has at most %d indexes", STORE_INDEXES_MAX);
+        return aws_fail(call, DDB_LIMIT, "A table has at most %d indexes", STORE_INDEXES_MAX);
     struct store_index_decl *index = &decl->index[decl->indexes];
     memset(index, 0, sizeof(*index));
     index->name = name;
@@ -219,7 +219,7 @@ int ddb_schema_add_index(struct ddb_call *call, struct ddb_schema *schema, const
     return local ? 0 : read_index_throughput(call, schema, json, meta);
 }
 
-static int read_indexes(struct ddb_call *call, struct ddb_schema *schema, const char *parameter, bool local)
+static int read_indexes(struct aws_call *call, struct ddb_schema *schema, const char *parameter, bool local)
 {
     const struct json *list = shape_get(call->in, parameter);
     size_t names = 0;
@@ -227,30 +227,30 @@ static int read_indexes(struct ddb_call *call, struct ddb_schema *schema, const 
     if (!list)
         return 0;
     if (!list->count)
-        return ddb_fail(call, DDB_VALIDATION, INVALID "List of %s is empty", parameter);
+        return aws_fail(call, AWS_VALIDATION, INVALID "List of %s is empty", parameter);
     if (local && !schema->decl.range.len)
-        return ddb_fail(call, DDB_VALIDATION,
+        return aws_fail(call, AWS_VALIDATION,
             INVALID "Table KeySchema does not have a range key, which is required when specifying a LocalSecondaryIndex");
     for (const struct json *at = list->first; at && !code; at = at->next)
         code = ddb_schema_add_index(call, schema, at, local);
     for (size_t i = 0; i < schema->decl.indexes && !code; i++)
         names += schema->decl.index[i].includes;
     if (!code && names > DDB_NON_KEY_ATTRIBUTES_MAX)
-        return ddb_fail(call, DDB_VALIDATION, INVALID "The total number of NonKeyAttributes across all secondary indexes exceeds %d", DDB_NON_KEY_ATTRIBUTES_MAX);
+        return aws_fail(call, AWS_VALIDATION, INVALID "The total number of NonKeyAttributes across all secondary indexes exceeds %d", DDB_NON_KEY_ATTRIBUTES_MAX);
     return code;
 }
 
 /* ---- the rest ---- */
 
-static int read_billing(struct ddb_call *call, struct ddb_meta *meta)
+static int read_billing(struct aws_call *call, struct ddb_meta *meta)
 {
     const struct json *throughput = shape_get(call->in, "ProvisionedThroughput");
-    meta->on_demand_mode = ddb_param_is(call->in, "BillingMode", "PAY_PER_REQUEST");
+    meta->on_demand_mode = aws_param_is(call->in, "BillingMode", "PAY_PER_REQUEST");
     if (meta->on_demand_mode && throughput)
-        return ddb_fail(call, DDB_VALIDATION,
+        return aws_fail(call, AWS_VALIDATION,
             INVALID "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST");
     if (!meta->on_demand_mode && !throughput)
-        return ddb_fail(call, DDB_VALIDATION,
+        return aws_fail(call, AWS_VALIDATION,
             INVALID "ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED");
     if (meta->on_demand_mode)
         meta->mode_ms = meta->created_ms;
@@ -261,20 +261,20 @@ static int read_billing(struct ddb_call *call, struct ddb_meta *meta)
     return 0;
 }
 
-int ddb_schema_stream(struct ddb_call *call, const struct json *stream, struct ddb_schema *schema, int64_t now_ms)
+int ddb_schema_stream(struct aws_call *call, const struct json *stream, struct ddb_schema *schema, int64_t now_ms)
 {
-    struct text view = ddb_param_text(stream, "StreamViewType");
+    struct text view = aws_param_text(stream, "StreamViewType");
     if (!stream)
         return 0;
-    if (!ddb_param_true(stream, "StreamEnabled")) {
+    if (!aws_param_true(stream, "StreamEnabled")) {
         if (view.len)
-            return ddb_fail(call, DDB_VALIDATION, INVALID "StreamViewType must not be specified when StreamEnabled is false");
+            return aws_fail(call, AWS_VALIDATION, INVALID "StreamViewType must not be specified when StreamEnabled is false");
         schema->decl.changes = false;
         schema->meta.stream_view = TEXT_NONE;
         return 0;
     }
     if (!view.len)
-        return ddb_fail(call, DDB_VALIDATION, INVALID "StreamViewType is required when StreamEnabled is true");
+        return aws_fail(call, AWS_VALIDATION, INVALID "StreamViewType is required when StreamEnabled is true");
     schema->decl.changes = true;
     schema->meta.stream_view = view;
     schema->meta.stream_ms = now_ms;
@@ -289,40 +289,40 @@ static struct ddb_tag *tag_find(struct ddb_meta *meta, struct text key)
     return NULL;
 }
 
-int ddb_schema_tags(struct ddb_call *call, const struct json *list, struct ddb_meta *meta)
+int ddb_schema_tags(struct aws_call *call, const struct json *list, struct ddb_meta *meta)
 {
     for (const struct json *at = list ? list->first : NULL; at; at = at->next) {
-        struct text key = ddb_param_text(at, "Key");
+        struct text key = aws_param_text(at, "Key");
         struct ddb_tag *tag = tag_find(meta, key);
         if (text_starts(key, TEXT("aws:")))
-            return ddb_fail(call, DDB_VALIDATION, "One or more parameter values were invalid: Tag keys starting with 'aws:' are reserved");
+            return aws_fail(call, AWS_VALIDATION, "One or more parameter values were invalid: Tag keys starting with 'aws:' are reserved");
         if (!tag && meta->tags == DDB_TAGS_MAX)
-            return ddb_fail(call, DDB_VALIDATION, "One or more parameter values were invalid: The number of tags exceeds the limit of %d", DDB_TAGS_MAX);
+            return aws_fail(call, AWS_VALIDATION, "One or more parameter values were invalid: The number of tags exceeds the limit of %d", DDB_TAGS_MAX);
         if (!tag)
             tag = &meta->tag[meta->tags++];
-        *tag = (struct ddb_tag){key, ddb_param_text(at, "Value")};
+        *tag = (struct ddb_tag){key, aws_param_text(at, "Value")};
     }
     return 0;
 }
 
-static int check_parameters(struct ddb_call *call, struct text name)
+static int check_parameters(struct aws_call *call, struct text name)
 {
     if (text_starts(name, TEXT("arn:")))
-        return ddb_fail(call, DDB_VALIDATION, "CreateTable takes a table name, not an ARN");
+        return aws_fail(call, AWS_VALIDATION, "CreateTable takes a table name, not an ARN");
     if (shape_get(call->in, "ResourcePolicy")) /* to pass it over would leave open what the sender believes to be closed */
-        return ddb_fail(call, DDB_VALIDATION, INVALID "ResourcePolicy is not supported");
+        return aws_fail(call, AWS_VALIDATION, INVALID "ResourcePolicy is not supported");
     return 0;
 }
 
-int ddb_schema_read(struct ddb_call *call, struct ddb_schema *schema)
+int ddb_schema_read(struct aws_call *call, struct ddb_schema *schema)
 {
     const struct json *in = call->in;
     int64_t now = clock_wall_ms();
     memset(schema, 0, sizeof(*schema));
-    schema->decl.name = ddb_param_text(in, "TableName");
+    schema->decl.name = aws_param_text(in, "TableName");
     schema->meta.made = true;
     schema->meta.created_ms = now;
-    ddb_uuid(schema->meta.id);
+    aws_uuid(schema->meta.id);
     int code = check_parameters(call, schema->decl.name);
     if (!code)
         code = read_billing(call, &schema->meta);
@@ -338,8 +338,8 @@ int ddb_schema_read(struct ddb_call *call, struct ddb_schema *schema)
         code = ddb_schema_stream(call, shape_get(in, "StreamSpecification"), schema, now);
     if (!code)
         code = ddb_schema_tags(call, shape_get(in, "Tags"), &schema->meta);
-    schema->meta.table_class = ddb_param_text(in, "TableClass");
-    schema->meta.is_protected = ddb_param_true(in, "DeletionProtectionEnabled");
+    schema->meta.table_class = aws_param_text(in, "TableClass");
+    schema->meta.is_protected = aws_param_true(in, "DeletionProtectionEnabled");
     schema->meta.on_demand = ddb_schema_json(call, shape_get(in, "OnDemandThroughput"));
     schema->meta.warm = ddb_schema_json(call, shape_get(in, "WarmThroughput"));
     return code;

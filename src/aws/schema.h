@@ -13,15 +13,15 @@ struct ddb_schema {
     struct ddb_meta meta;
 };
 /* The whole of a CreateTable request. 0 or negative with the fault noted. io thread. */
-int ddb_schema_read(struct ddb_call *call, struct ddb_schema *schema);
+int ddb_schema_read(struct aws_call *call, struct ddb_schema *schema);
 /* Appends one index (an element of GlobalSecondaryIndexes, or UpdateTable's Create) with its meta. */
-int ddb_schema_add_index(struct ddb_call *call, struct ddb_schema *schema, const struct json *index, bool local);
+int ddb_schema_add_index(struct aws_call *call, struct ddb_schema *schema, const struct json *index, bool local);
 /* Every key attribute is defined, with the type of AttributeDefinitions. `exact`: and nothing else is. Sets the types. */
-int ddb_schema_types(struct ddb_call *call, struct ddb_schema *schema, const struct json *definitions, bool exact);
-int ddb_schema_stream(struct ddb_call *call, const struct json *stream, struct ddb_schema *schema, int64_t now_ms);
+int ddb_schema_types(struct aws_call *call, struct ddb_schema *schema, const struct json *definitions, bool exact);
+int ddb_schema_stream(struct aws_call *call, const struct json *stream, struct ddb_schema *schema, int64_t now_ms);
 /* Reads, checks and appends tags. */
-int ddb_schema_tags(struct ddb_call *call, const struct json *list, struct ddb_meta *meta);
+int ddb_schema_tags(struct aws_call *call, const struct json *list, struct ddb_meta *meta);
 /* The JSON of a parameter, re-encoded. Empty when it is absent. */
-struct text ddb_schema_json(struct ddb_call *call, const struct json *json);
+struct text ddb_schema_json(struct aws_call *call, const struct json *json);
 
 #endif

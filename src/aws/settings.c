@@ -3,40 +3,40 @@
 
 /* ---- tags ---- */
 
-static int arn_table(struct ddb_call *call, const struct store_table **table)
+static int arn_table(struct aws_call *call, const struct store_table **table)
 {
     const struct json *arn = shape_get(call->in, "ResourceArn");
     struct text name;
     if (!text_starts(arn->text, TEXT("arn:")))
-        return ddb_fail(call, DDB_VALIDATION, "Invalid TableArn: Invalid ResourceArn provided as input %.*s", TEXT_FMT(arn->text));
+        return aws_fail(call, AWS_VALIDATION, "Invalid TableArn: Invalid ResourceArn provided as input %.*s", TEXT_FMT(arn->text));
     int code = ddb_name(call, arn, &name);
     if (code)
         return code;
     *table = store_table_find(call->store, name);
-    return *table ? 0 : ddb_fail(call, DDB_NOT_FOUND, "Requested resource not found: ResourcArn: %.*s not found", TEXT_FMT(arn->text));
+    return *table ? 0 : aws_fail(call, DDB_NOT_FOUND, "Requested resource not found: ResourcArn: %.*s not found", TEXT_FMT(arn->text));
 }
 
-int ddb_tag_prepare(struct ddb_call *call)
+int ddb_tag_prepare(struct aws_call *call)
 {
     const struct store_table *table = NULL;
     if (!shape_get(call->in, "Tags")->count)
-        return ddb_fail(call, DDB_VALIDATION, "Atleast one Tag needs to be provided as Input.");
+        return aws_fail(call, AWS_VALIDATION, "Atleast one Tag needs to be provided as Input.");
     int code = arn_table(call, &table);
     call->state = (void *)(uintptr_t)table;
     return code;
 }
 
-int ddb_untag_prepare(struct ddb_call *call)
+int ddb_untag_prepare(struct aws_call *call)
 {
     const struct store_table *table = NULL;
     if (!shape_get(call->in, "TagKeys")->count)
-        return ddb_fail(call, DDB_VALIDATION, "Atleast one Tag Key needs to be provided as Input.");
+        return aws_fail(call, AWS_VALIDATION, "Atleast one Tag Key needs to be provided as Input.");
     int code = arn_table(call, &table);
     call->state = (void *)(uintptr_t)table;
     return code;
 }
 
-int ddb_list_tags_prepare(struct ddb_call *call)
+int ddb_list_tags_prepare(struct aws_call *call)
 {
     const struct store_table *table = NULL;
     int code = arn_table(call, &table);
@@ -44,26 +44,26 @@ int ddb_list_tags_prepare(struct ddb_call *call)
     return code;
 }
 
-static int meta_of(struct ddb_call *call, struct store_view *view, struct ddb_meta **meta)
+static int meta_of(struct aws_call *call, struct store_view *view, struct ddb_meta **meta)
 {
     const struct store_table *table = call->state;
     *meta = arena_alloc(call->arena, sizeof(**meta));
     if (!*meta)
-        return ddb_no_memory(call);
+        return aws_no_memory(call);
     int code = ddb_meta_get(view, call->arena, store_table_name(table), *meta);
-    return code ? ddb_store_fail(call, code, NULL) : 0;
+    return code ? aws_store_fail(call, code, NULL) : 0;
 }
 
-static int meta_keep(struct ddb_call *call, struct tick *tick, const struct ddb_meta *meta)
+static int meta_keep(struct aws_call *call, struct tick *tick, const struct ddb_meta *meta)
 {
     const struct store_table *table = call->state;
     int code = ddb_meta_put(tick_stage(tick), store_table_name(table), meta);
     if (!code)
         buf_add_text(&call->body, TEXT("{}"));
-    return code ? ddb_store_fail(call, code, NULL) : 0;
+    return code ? aws_store_fail(call, code, NULL) : 0;
 }
 
-int ddb_tag_perform(struct ddb_call *call, struct store_view *view, struct tick *tick)
+int ddb_tag_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
 {
     struct ddb_meta *meta;
     int code = meta_of(call, view, &meta);
@@ -72,7 +72,7 @@ int ddb_tag_perform(struct ddb_call *call, struct store_view *view, struct tick 
     return code ? code : meta_keep(call, tick, meta);
 }
 
-int ddb_untag_perform(struct ddb_call *call, struct store_view *view, struct tick *tick)
+int ddb_untag_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
 {
     struct ddb_meta *meta;
     int code = meta_of(call, view, &meta);
@@ -87,7 +87,7 @@ int ddb_untag_perform(struct ddb_call *call, struct store_view *view, struct tic
     return meta_keep(call, tick, meta);
 }
 
-int ddb_list_tags_perform(struct ddb_call *call, struct store_view *view, struct tick *tick)
+int ddb_list_tags_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
 {
     struct json_writer *w = &call->w;
     struct ddb_meta *meta;
@@ -113,7 +113,7 @@ int ddb_list_tags_perform(struct ddb_call *call, struct store_view *view, struct
 
 /* ---- time to live ---- */
 
-static int control_table(struct ddb_call *call)
+static int control_table(struct aws_call *call)
 {
     struct text name;
     const struct store_table *table = NULL;
@@ -124,39 +124,39 @@ static int control_table(struct ddb_call *call)
     return code;
 }
 
-int ddb_update_ttl_prepare(struct ddb_call *call)
+int ddb_update_ttl_prepare(struct aws_call *call)
 {
     return control_table(call);
 }
 
-int ddb_update_ttl_perform(struct ddb_call *call, struct store_view *view, struct tick *tick)
+int ddb_update_ttl_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
 {
     const struct store_table *table = call->state;
     const struct json *spec = shape_get(call->in, "TimeToLiveSpecification");
-    struct text attribute = ddb_param_text(spec, "AttributeName");
-    bool enable = ddb_param_true(spec, "Enabled");
+    struct text attribute = aws_param_text(spec, "AttributeName");
+    bool enable = aws_param_true(spec, "Enabled");
     struct store_table_decl *decl = arena_alloc(call->arena, sizeof(*decl));
     struct ddb_meta *meta;
     struct err err = {0};
-    int code = decl ? meta_of(call, view, &meta) : ddb_no_memory(call);
+    int code = decl ? meta_of(call, view, &meta) : aws_no_memory(call);
     if (code)
         return code;
     if (!meta->made)
-        return ddb_fail(call, DDB_IN_USE, "Attempt to change a resource which is still in use: Table %.*s is declared by an application",
+        return aws_fail(call, DDB_IN_USE, "Attempt to change a resource which is still in use: Table %.*s is declared by an application",
             TEXT_FMT(store_table_name(table)));
     *decl = *store_table_decl(table);
     if (enable && decl->ttl.len)
-        return text_equal(decl->ttl, attribute) ? ddb_fail(call, DDB_VALIDATION, "TimeToLive is already enabled")
-                                                : ddb_fail(call, DDB_VALIDATION, "TimeToLive is active on a different AttributeName: current AttributeName is %.*s",
+        return text_equal(decl->ttl, attribute) ? aws_fail(call, AWS_VALIDATION, "TimeToLive is already enabled")
+                                                : aws_fail(call, AWS_VALIDATION, "TimeToLive is active on a different AttributeName: current AttributeName is %.*s",
                                                       TEXT_FMT(decl->ttl));
     if (!enable && !decl->ttl.len)
-        return ddb_fail(call, DDB_VALIDATION, "TimeToLive is already disabled");
+        return aws_fail(call, AWS_VALIDATION, "TimeToLive is already disabled");
     if (!enable && !text_equal(decl->ttl, attribute))
-        return ddb_fail(call, DDB_VALIDATION, "TimeToLive is active on a different AttributeName: current AttributeName is %.*s", TEXT_FMT(decl->ttl));
+        return aws_fail(call, AWS_VALIDATION, "TimeToLive is active on a different AttributeName: current AttributeName is %.*s", TEXT_FMT(decl->ttl));
     decl->ttl = enable ? attribute : TEXT_NONE;
     code = store_table_define(tick_stage(tick), decl, NULL, &err);
     if (code)
-        return ddb_store_fail(call, code, &err);
+        return aws_store_fail(call, code, &err);
     json_begin_object(&call->w);
     json_name(&call->w, "TimeToLiveSpecification");
     json_value(&call->w, spec);
@@ -164,7 +164,7 @@ int ddb_update_ttl_perform(struct ddb_call *call, struct store_view *view, struc
     return 0;
 }
 
-int ddb_describe_ttl_prepare(struct ddb_call *call)
+int ddb_describe_ttl_prepare(struct aws_call *call)
 {
     struct json_writer *w = &call->w;
     int code = control_table(call);
@@ -187,7 +187,7 @@ int ddb_describe_ttl_prepare(struct ddb_call *call)
 
 /* ---- continuous backups ---- */
 
-static int backup_table(struct ddb_call *call)
+static int backup_table(struct aws_call *call)
 {
     const struct json *given = shape_get(call->in, "TableName");
     struct text name;
@@ -195,11 +195,11 @@ static int backup_table(struct ddb_call *call)
     if (code)
         return code;
     call->state = (void *)(uintptr_t)store_table_find(call->store, name);
-    return call->state ? 0 : ddb_fail(call, DDB_TABLE_NOT_FOUND, "Table not found: %.*s", TEXT_FMT(name));
+    return call->state ? 0 : aws_fail(call, DDB_TABLE_NOT_FOUND, "Table not found: %.*s", TEXT_FMT(name));
 }
 
 /* The status is off, for there are none: what AWS calls ENABLED for every table is true here when backups are built. */
-int ddb_describe_backups_prepare(struct ddb_call *call)
+int ddb_describe_backups_prepare(struct aws_call *call)
 {
     struct json_writer *w = &call->w;
     int code = backup_table(call);
@@ -220,12 +220,12 @@ int ddb_describe_backups_prepare(struct ddb_call *call)
     return 0;
 }
 
-int ddb_update_backups_prepare(struct ddb_call *call)
+int ddb_update_backups_prepare(struct aws_call *call)
 {
     int code = backup_table(call);
     if (code)
         return code;
-    if (!ddb_param_true(shape_get(call->in, "PointInTimeRecoverySpecification"), "PointInTimeRecoveryEnabled"))
+    if (!aws_param_true(shape_get(call->in, "PointInTimeRecoverySpecification"), "PointInTimeRecoveryEnabled"))
         return ddb_describe_backups_prepare(call); /* off it is */
-    return ddb_fail(call, DDB_VALIDATION, "One or more parameter values were invalid: Point in time recovery is not available in this version");
+    return aws_fail(call, AWS_VALIDATION, "One or more parameter values were invalid: Point in time recovery is not available in this version");
 }

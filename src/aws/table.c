@@ -4,7 +4,7 @@
  */
 #include "aws/schema.h"
 
-static void begin_member(struct ddb_call *call, const char *name)
+static void begin_member(struct aws_call *call, const char *name)
 {
     json_begin_object(&call->w);
     json_name(&call->w, name);
@@ -12,28 +12,28 @@ static void begin_member(struct ddb_call *call, const char *name)
 
 /* ---- CreateTable ---- */
 
-int ddb_create_table_prepare(struct ddb_call *call)
+int ddb_create_table_prepare(struct aws_call *call)
 {
     struct ddb_schema *schema = arena_alloc(call->arena, sizeof(*schema));
     call->state = schema;
-    return schema ? ddb_schema_read(call, schema) : ddb_no_memory(call);
+    return schema ? ddb_schema_read(call, schema) : aws_no_memory(call);
 }
 
 /* Also true for a table that was made earlier in the same tick. */
-static int exists(struct ddb_call *call, struct store_view *view, struct text name, bool *found)
+static int exists(struct aws_call *call, struct store_view *view, struct text name, bool *found)
 {
     struct ddb_meta *meta = arena_alloc(call->arena, sizeof(*meta));
     if (!meta)
-        return ddb_no_memory(call);
+        return aws_no_memory(call);
     int code = ddb_meta_get(view, call->arena, name, meta);
     if (code)
-        return ddb_store_fail(call, code, NULL);
+        return aws_store_fail(call, code, NULL);
     const struct store_table *table = store_table_find(view->store, name);
     *found = meta->made || (table && !meta->made && store_table_decl(table));
     return 0;
 }
 
-int ddb_create_table_perform(struct ddb_call *call, struct store_view *view, struct tick *tick)
+int ddb_create_table_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
 {
     struct ddb_schema *schema = call->state;
     const struct store_table *table;
@@ -43,12 +43,12 @@ int ddb_create_table_perform(struct ddb_call *call, struct store_view *view, str
     if (code)
         return code;
     if (found)
-        return ddb_fail(call, DDB_IN_USE, "Table already exists: %.*s", TEXT_FMT(schema->decl.name));
+        return aws_fail(call, DDB_IN_USE, "Table already exists: %.*s", TEXT_FMT(schema->decl.name));
     code = store_table_define(tick_stage(tick), &schema->decl, &table, &err);
     if (!code)
         code = ddb_meta_put(tick_stage(tick), schema->decl.name, &schema->meta);
     if (code)
-        return ddb_store_fail(call, code, &err);
+        return aws_store_fail(call, code, &err);
     begin_member(call, "TableDescription");
     code = ddb_describe(call, view, table, &schema->meta, "CREATING");
     json_end_object(&call->w);
@@ -57,7 +57,7 @@ int ddb_create_table_perform(struct ddb_call *call, struct store_view *view, str
 
 /* ---- DescribeTable ---- */
 
-int ddb_describe_table_prepare(struct ddb_call *call)
+int ddb_describe_table_prepare(struct aws_call *call)
 {
     struct text name;
     const struct store_table *table = NULL;
@@ -80,16 +80,16 @@ static const char *status_of(const struct store_table *table)
     return "ACTIVE";
 }
 
-int ddb_describe_table_perform(struct ddb_call *call, struct store_view *view, struct tick *tick)
+int ddb_describe_table_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
 {
     (void)tick;
     const struct store_table *table = call->state;
     struct ddb_meta *meta = arena_alloc(call->arena, sizeof(*meta));
     if (!meta)
-        return ddb_no_memory(call);
+        return aws_no_memory(call);
     int code = ddb_meta_get(view, call->arena, store_table_name(table), meta);
     if (code)
-        return ddb_store_fail(call, code, NULL);
+        return aws_store_fail(call, code, NULL);
     begin_member(call, "Table");
     code = ddb_describe(call, view, table, meta, status_of(table));
     if (!code)
@@ -99,9 +99,9 @@ int ddb_describe_table_perform(struct ddb_call *call, struct store_view *view, s
 
 /* ---- ListTables ---- */
 
-int ddb_list_tables_prepare(struct ddb_call *call)
+int ddb_list_tables_prepare(struct aws_call *call)
 {
-    struct text start = ddb_param_text(call->in, "ExclusiveStartTableName"), last = TEXT_NONE;
+    struct text start = aws_param_text(call->in, "ExclusiveStartTableName"), last = TEXT_NONE;
     struct json_writer *w = &call->w;
     int64_t limit = 100, n = 0;
     const struct json *given = shape_get(call->in, "Limit");
@@ -128,26 +128,26 @@ int ddb_list_tables_prepare(struct ddb_call *call)
 
 /* ---- DeleteTable ---- */
 
-int ddb_delete_table_prepare(struct ddb_call *call)
+int ddb_delete_table_prepare(struct aws_call *call)
 {
     return ddb_describe_table_prepare(call);
 }
 
-int ddb_delete_table_perform(struct ddb_call *call, struct store_view *view, struct tick *tick)
+int ddb_delete_table_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
 {
     const struct store_table *table = call->state;
     struct text name = store_table_name(table);
     struct ddb_meta *meta = arena_alloc(call->arena, sizeof(*meta));
     struct err err = {0};
     if (!meta)
-        return ddb_no_memory(call);
+        return aws_no_memory(call);
     int code = ddb_meta_get(view, call->arena, name, meta);
     if (code)
-        return ddb_store_fail(call, code, NULL);
+        return aws_store_fail(call, code, NULL);
     if (!meta->made && store_table_find(view->store, name) == table)
-        return ddb_fail(call, DDB_IN_USE, "Attempt to change a resource which is still in use: Table %.*s is declared by an application", TEXT_FMT(name));
+        return aws_fail(call, DDB_IN_USE, "Attempt to change a resource which is still in use: Table %.*s is declared by an application", TEXT_FMT(name));
     if (meta->is_protected)
-        return ddb_fail(call, DDB_VALIDATION, "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.");
+        return aws_fail(call, AWS_VALIDATION, "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.");
     begin_member(call, "TableDescription");
     code = ddb_describe(call, view, table, meta, "DELETING");
     if (code)
@@ -155,15 +155,15 @@ int ddb_delete_table_perform(struct ddb_call *call, struct store_view *view, str
     json_end_object(&call->w);
     code = store_table_drop(tick_stage(tick), table, &err);
     if (code == ERR_NOT_FOUND)
-        return ddb_fail(call, DDB_NOT_FOUND, "Requested resource not found: Table: %.*s not found", TEXT_FMT(name));
+        return aws_fail(call, DDB_NOT_FOUND, "Requested resource not found: Table: %.*s not found", TEXT_FMT(name));
     if (!code)
         code = ddb_meta_delete(tick_stage(tick), name);
-    return code ? ddb_store_fail(call, code, &err) : 0;
+    return code ? aws_store_fail(call, code, &err) : 0;
 }
 
 /* ---- DescribeLimits, DescribeEndpoints ---- */
 
-int ddb_limits_prepare(struct ddb_call *call)
+int ddb_limits_prepare(struct aws_call *call)
 {
     static const char *const names[] = {"AccountMaxReadCapacityUnits", "AccountMaxWriteCapacityUnits", "TableMaxReadCapacityUnits", "TableMaxWriteCapacityUnits"};
     json_begin_object(&call->w);
@@ -175,13 +175,13 @@ int ddb_limits_prepare(struct ddb_call *call)
     return 0;
 }
 
-int ddb_endpoints_prepare(struct ddb_call *call)
+int ddb_endpoints_prepare(struct aws_call *call)
 {
     struct text url = call->config->public_url.len ? call->config->public_url : call->host;
     struct json_writer *w = &call->w;
     struct text address = url.len ? url : arena_format(call->arena, "dynamodb.%.*s.amazonaws.com", TEXT_FMT(call->config->region));
     if (!address.data)
-        return ddb_no_memory(call);
+        return aws_no_memory(call);
     begin_member(call, "Endpoints");
     json_begin_array(w);
     json_begin_object(w);

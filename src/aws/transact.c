@@ -37,7 +37,7 @@ static uint64_t digest_of(struct text bytes)
     return h ^ bytes.len;
 }
 
-static int read_action(struct ddb_call *call, const struct json *action, struct ddb_write *write)
+static int read_action(struct aws_call *call, const struct json *action, struct ddb_write *write)
 {
     static const char *const names[] = {"Put", "Delete", "Update", "ConditionCheck"};
     const struct json *object = NULL;
@@ -52,16 +52,16 @@ static int read_action(struct ddb_call *call, const struct json *action, struct 
         given++;
     }
     if (given != 1)
-        return ddb_fail(call, DDB_VALIDATION, "TransactItems can only contain one of Check, Put, Update or Delete");
+        return aws_fail(call, AWS_VALIDATION, "TransactItems can only contain one of Check, Put, Update or Delete");
     return ddb_write_read(call, object, kind, false, write);
 }
 
-static int read_actions(struct ddb_call *call, struct transaction *t, const struct json *items)
+static int read_actions(struct aws_call *call, struct transaction *t, const struct json *items)
 {
     struct ddb_keyset *seen = arena_zalloc(call->arena, sizeof(*seen));
     size_t bytes = 0;
     if (!seen)
-        return ddb_no_memory(call);
+        return aws_no_memory(call);
     for (const struct json *at = items->first; at; at = at->next) {
         struct ddb_write *write = &t->write[t->count++];
         int code = read_action(call, at, write);
@@ -72,53 +72,53 @@ static int read_actions(struct ddb_call *call, struct transaction *t, const stru
             write->key = ddb_key_of(call->arena, write->table, write->item);
         code = write->key ? ddb_keyset_add(seen, call->arena, write->table, write->key) : ERR_MEMORY;
         if (code == ERR_DUPLICATE)
-            return ddb_fail(call, DDB_VALIDATION, "Transaction request cannot include multiple operations on one item");
+            return aws_fail(call, AWS_VALIDATION, "Transaction request cannot include multiple operations on one item");
         if (code)
-            return ddb_no_memory(call);
+            return aws_no_memory(call);
         bytes += item_size(write->item ? write->item : write->key);
     }
-    return bytes <= TRANSACT_BYTES ? 0 : ddb_fail(call, DDB_VALIDATION, "Collection size of items in a transaction cannot exceed 4MB");
+    return bytes <= TRANSACT_BYTES ? 0 : aws_fail(call, AWS_VALIDATION, "Collection size of items in a transaction cannot exceed 4MB");
 }
 
-int ddb_transact_write_prepare(struct ddb_call *call)
+int ddb_transact_write_prepare(struct aws_call *call)
 {
     const struct json *items = shape_get(call->in, "TransactItems");
     struct transaction *t = arena_zalloc(call->arena, sizeof(*t));
     if (!t)
-        return ddb_no_memory(call);
+        return aws_no_memory(call);
     call->state = t;
     t->write = arena_zalloc(call->arena, items->count * sizeof(*t->write));
     t->reason = arena_zalloc(call->arena, items->count * sizeof(*t->reason));
     t->local = arena_zalloc(call->arena, items->count * sizeof(*t->local));
     if (!t->write || !t->reason || !t->local)
-        return ddb_no_memory(call);
-    t->token = ddb_param_text(call->in, "ClientRequestToken");
+        return aws_no_memory(call);
+    t->token = aws_param_text(call->in, "ClientRequestToken");
     t->digest = digest_of(items->raw);
     t->capacity = ddb_return_capacity(call);
-    t->metrics = ddb_param_is(call->in, "ReturnItemCollectionMetrics", "SIZE");
+    t->metrics = aws_param_is(call->in, "ReturnItemCollectionMetrics", "SIZE");
     return read_actions(call, t, items);
 }
 
 /* A fault of one action becomes its reason; what is no fault of the request ends the transaction. */
-static int take_reason(struct ddb_call *call, struct reason *reason, const struct ddb_write *write, int code)
+static int take_reason(struct aws_call *call, struct reason *reason, const struct ddb_write *write, int code)
 {
     if (code == ERR_CONDITION) {
         *reason = (struct reason){"ConditionalCheckFailed", TEXT("The conditional request failed"), write->item_on_failure ? write->before : NULL};
         return 0;
     }
-    if (code == ERR_COLD || call->fault != DDB_VALIDATION)
+    if (code == ERR_COLD || call->fault != AWS_VALIDATION)
         return code;
     *reason = (struct reason){"ValidationError", call->message, NULL};
-    call->fault = DDB_FINE;
+    call->fault = AWS_FINE;
     return 0;
 }
 
-static int cancel(struct ddb_call *call, const struct transaction *t)
+static int cancel(struct aws_call *call, const struct transaction *t)
 {
     struct buf message, reasons;
     struct json_writer w;
     buf_init(&message, 8192);
-    buf_init(&reasons, DDB_BODY_MAX / 2);
+    buf_init(&reasons, AWS_BODY_MAX / 2);
     json_writer_init(&w, &reasons);
     buf_add_text(&message, text_of(CANCELLED));
     json_begin_array(&w);
@@ -140,14 +140,14 @@ static int cancel(struct ddb_call *call, const struct transaction *t)
     }
     json_end_array(&w);
     buf_add_char(&message, ']');
-    int code = ddb_fail_text(call, DDB_CANCELED, buf_text(&message));
+    int code = aws_fail_text(call, DDB_CANCELED, buf_text(&message));
     call->fault_reasons = reasons.failed ? TEXT_NONE : arena_copy(call->arena, buf_text(&reasons));
     buf_fini(&message);
     buf_fini(&reasons);
     return code;
 }
 
-static int run_actions(struct ddb_call *call, struct store_view *view, struct transaction *t, struct tick *tick)
+static int run_actions(struct aws_call *call, struct store_view *view, struct transaction *t, struct tick *tick)
 {
     bool failed = false;
     for (size_t i = 0; i < t->count; i++) {
@@ -165,7 +165,7 @@ static int run_actions(struct ddb_call *call, struct store_view *view, struct tr
     return failed ? cancel(call, t) : 0;
 }
 
-int ddb_transact_write_perform(struct ddb_call *call, struct store_view *view, struct tick *tick)
+int ddb_transact_write_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
 {
     struct transaction *t = call->state;
     int code = 0;
@@ -177,13 +177,13 @@ int ddb_transact_write_perform(struct ddb_call *call, struct store_view *view, s
         return 0;
     }
     if (code == ERR_DUPLICATE)
-        return ddb_fail(call, DDB_TOKEN_MISMATCH, "An error occurred (IdempotentParameterMismatchException): The client token was used with other parameters");
+        return aws_fail(call, DDB_TOKEN_MISMATCH, "An error occurred (IdempotentParameterMismatchException): The client token was used with other parameters");
     if (code)
-        return ddb_store_fail(call, code, NULL);
+        return aws_store_fail(call, code, NULL);
     for (size_t i = 0; i < t->count && (t->capacity == DDB_CAPACITY_INDEXES || t->metrics); i++) {
         code = ddb_locals(view, call->arena, t->write[i].table, t->local[i]);
         if (code)
-            return ddb_store_fail(call, code, NULL);
+            return aws_store_fail(call, code, NULL);
     }
     return run_actions(call, view, t, tick);
 }
@@ -197,7 +197,7 @@ static void sum(struct ddb_capacity *capacity, const struct transaction *t, cons
 }
 
 /* One entry per table, in the order in which the tables come. */
-static void write_capacity(struct ddb_call *call, const struct transaction *t)
+static void write_capacity(struct aws_call *call, const struct transaction *t)
 {
     json_name(&call->w, "ConsumedCapacity");
     json_begin_array(&call->w);
@@ -215,7 +215,7 @@ static void write_capacity(struct ddb_call *call, const struct transaction *t)
     json_end_array(&call->w);
 }
 
-static void write_metrics(struct ddb_call *call, const struct transaction *t)
+static void write_metrics(struct aws_call *call, const struct transaction *t)
 {
     struct json_writer *w = &call->w;
     json_name(w, "ItemCollectionMetrics");
@@ -237,7 +237,7 @@ static void write_metrics(struct ddb_call *call, const struct transaction *t)
     json_end_object(w);
 }
 
-void ddb_transact_write_answer(struct ddb_call *call)
+void ddb_transact_write_answer(struct aws_call *call)
 {
     const struct transaction *t = call->state;
     json_begin_object(&call->w);
@@ -261,7 +261,7 @@ struct transact_get {
     size_t count;
 };
 
-static int read_get(struct ddb_call *call, const struct json *object, struct get_action *get)
+static int read_get(struct aws_call *call, const struct json *object, struct get_action *get)
 {
     static const char *const expressions[] = {"ProjectionExpression", NULL};
     const struct json *expression = shape_get(object, "ProjectionExpression");
@@ -277,24 +277,24 @@ static int read_get(struct ddb_call *call, const struct json *object, struct get
     if (!code)
         code = expr_env_close(&env);
     if (code)
-        return ddb_env_fail(call, &env);
+        return aws_env_fail(call, &env);
     code = ddb_table(call, shape_get(object, "TableName"), &get->table);
     if (!code)
         code = ddb_key_check(call, get->table, get->key);
     return code ? code : ddb_projection_check(call, &env, get->table, get->projection);
 }
 
-int ddb_transact_get_prepare(struct ddb_call *call)
+int ddb_transact_get_prepare(struct aws_call *call)
 {
     const struct json *items = shape_get(call->in, "TransactItems");
     struct transact_get *t = arena_zalloc(call->arena, sizeof(*t));
     struct ddb_keyset *seen = arena_zalloc(call->arena, sizeof(*seen));
     if (!t || !seen)
-        return ddb_no_memory(call);
+        return aws_no_memory(call);
     call->state = t;
     t->get = arena_zalloc(call->arena, items->count * sizeof(*t->get));
     if (!t->get)
-        return ddb_no_memory(call);
+        return aws_no_memory(call);
     for (const struct json *at = items->first; at; at = at->next) {
         struct get_action *get = &t->get[t->count++];
         int code = read_get(call, shape_get(at, "Get"), get);
@@ -302,27 +302,27 @@ int ddb_transact_get_prepare(struct ddb_call *call)
             return code;
         code = ddb_keyset_add(seen, call->arena, get->table, get->key);
         if (code == ERR_DUPLICATE)
-            return ddb_fail(call, DDB_VALIDATION, "Transaction request cannot include multiple operations on one item");
+            return aws_fail(call, AWS_VALIDATION, "Transaction request cannot include multiple operations on one item");
         if (code)
-            return ddb_no_memory(call);
+            return aws_no_memory(call);
     }
     return 0;
 }
 
-static int get_one(struct ddb_call *call, struct store_view *view, struct get_action *get, size_t *bytes)
+static int get_one(struct aws_call *call, struct store_view *view, struct get_action *get, size_t *bytes)
 {
     const struct attr *item, *shown;
     struct arena_mark mark = arena_mark(call->arena);
     int code = store_get(view, get->table, get->key, call->arena, &item);
     if (code && code != ERR_NOT_FOUND)
-        return ddb_store_fail(call, code, NULL);
+        return aws_store_fail(call, code, NULL);
     size_t size = code ? 0 : item_size(item);
     *bytes += size;
     get->reads = 2 * ddb_read_units(size, true);
     json_begin_object(&call->w);
     if (!code) {
         if (expr_projection_apply(get->projection, item, call->arena, &shown))
-            return ddb_no_memory(call);
+            return aws_no_memory(call);
         json_name(&call->w, "Item");
         item_to_wire(&call->w, shown);
     }
@@ -331,7 +331,7 @@ static int get_one(struct ddb_call *call, struct store_view *view, struct get_ac
     return 0;
 }
 
-static void write_get_capacity(struct ddb_call *call, const struct transact_get *t)
+static void write_get_capacity(struct aws_call *call, const struct transact_get *t)
 {
     bool local[STORE_INDEXES_MAX] = {false};
     json_name(&call->w, "ConsumedCapacity");
@@ -350,7 +350,7 @@ static void write_get_capacity(struct ddb_call *call, const struct transact_get 
     json_end_array(&call->w);
 }
 
-int ddb_transact_get_perform(struct ddb_call *call, struct store_view *view, struct tick *tick)
+int ddb_transact_get_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
 {
     (void)tick;
     struct transact_get *t = call->state;
@@ -363,7 +363,7 @@ int ddb_transact_get_perform(struct ddb_call *call, struct store_view *view, str
         if (code)
             return code;
         if (bytes > TRANSACT_BYTES)
-            return ddb_fail(call, DDB_VALIDATION, "Collection size of items in a transaction cannot exceed 4MB");
+            return aws_fail(call, AWS_VALIDATION, "Collection size of items in a transaction cannot exceed 4MB");
     }
     json_end_array(&call->w);
     if (ddb_return_capacity(call))

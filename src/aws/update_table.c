@@ -13,7 +13,7 @@ struct updating {
     struct ddb_schema *schema; /* made in the tick */
 };
 
-static int check_parameters(struct ddb_call *call)
+static int check_parameters(struct aws_call *call)
 {
     static const char *const any[] = {"BillingMode", "ProvisionedThroughput", "GlobalSecondaryIndexUpdates", "StreamSpecification", "SSESpecification", "TableClass",
         "DeletionProtectionEnabled", "OnDemandThroughput", "WarmThroughput"};
@@ -23,29 +23,29 @@ static int check_parameters(struct ddb_call *call)
     for (size_t i = 0; i < sizeof(any) / sizeof(any[0]); i++)
         given = given || shape_get(call->in, any[i]);
     if (shape_get(call->in, "ReplicaUpdates"))
-        return ddb_fail(call, DDB_VALIDATION, INVALID "Replicas are not supported");
+        return aws_fail(call, AWS_VALIDATION, INVALID "Replicas are not supported");
     if (!given || (changes && !changes->count))
-        return ddb_fail(call, DDB_VALIDATION,
+        return aws_fail(call, AWS_VALIDATION,
             "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates or SSESpecification or ReplicaUpdates is required");
     for (const struct json *at = changes ? changes->first : NULL; at; at = at->next) {
         bool create = shape_get(at, "Create"), drop = shape_get(at, "Delete"), update = shape_get(at, "Update");
         if (create + drop + update != 1)
-            return ddb_fail(call, DDB_VALIDATION, INVALID "Only one of Create, Update or Delete is allowed, and one is required, in a GlobalSecondaryIndexUpdate");
+            return aws_fail(call, AWS_VALIDATION, INVALID "Only one of Create, Update or Delete is allowed, and one is required, in a GlobalSecondaryIndexUpdate");
         online += create || drop;
     }
     if (online > 1)
-        return ddb_fail(call, DDB_LIMIT, "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table");
-    if (ddb_param_is(call->in, "BillingMode", "PAY_PER_REQUEST") && shape_get(call->in, "ProvisionedThroughput"))
-        return ddb_fail(call, DDB_VALIDATION, INVALID "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST");
+        return aws_fail(call, DDB_LIMIT, "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table");
+    if (aws_param_is(call->in, "BillingMode", "PAY_PER_REQUEST") && shape_get(call->in, "ProvisionedThroughput"))
+        return aws_fail(call, AWS_VALIDATION, INVALID "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST");
     return 0;
 }
 
-int ddb_update_table_prepare(struct ddb_call *call)
+int ddb_update_table_prepare(struct aws_call *call)
 {
     struct updating *u = arena_zalloc(call->arena, sizeof(*u));
     struct text name;
     if (!u)
-        return ddb_no_memory(call);
+        return aws_no_memory(call);
     call->state = u;
     int code = check_parameters(call);
     if (!code)
@@ -64,10 +64,10 @@ static int64_t member(const struct json *object, const char *name)
     return value;
 }
 
-static int change_billing(struct ddb_call *call, struct ddb_meta *meta, int64_t now_ms)
+static int change_billing(struct aws_call *call, struct ddb_meta *meta, int64_t now_ms)
 {
     const struct json *throughput = shape_get(call->in, "ProvisionedThroughput");
-    struct text mode = ddb_param_text(call->in, "BillingMode");
+    struct text mode = aws_param_text(call->in, "BillingMode");
     int64_t reads = member(throughput, "ReadCapacityUnits"), writes = member(throughput, "WriteCapacityUnits");
     bool was = meta->on_demand_mode;
     if (text_is(mode, "PAY_PER_REQUEST")) {
@@ -80,13 +80,13 @@ static int change_billing(struct ddb_call *call, struct ddb_meta *meta, int64_t 
         return 0;
     }
     if (was && throughput && !mode.len)
-        return ddb_fail(call, DDB_VALIDATION, INVALID "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST");
+        return aws_fail(call, AWS_VALIDATION, INVALID "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST");
     if (was && mode.len && !throughput)
-        return ddb_fail(call, DDB_VALIDATION, INVALID "ProvisionedThroughput must be specified when BillingMode is PROVISIONED");
+        return aws_fail(call, AWS_VALIDATION, INVALID "ProvisionedThroughput must be specified when BillingMode is PROVISIONED");
     if (!throughput)
         return 0;
     if (!was && reads == meta->reads && writes == meta->writes)
-        return ddb_fail(call, DDB_VALIDATION,
+        return aws_fail(call, AWS_VALIDATION,
             "The provisioned throughput for the table will not change. The requested value equals the current value. Current ReadCapacityUnits provisioned for the "
             "table: %lld. Requested ReadCapacityUnits: %lld. Current WriteCapacityUnits provisioned for the table: %lld. Requested WriteCapacityUnits: %lld. Refer to "
             "the Amazon DynamoDB Developer Guide for current limits and how to request higher limits.",
@@ -107,15 +107,15 @@ static struct ddb_index_meta *global_find(struct ddb_meta *meta, struct text nam
     return NULL;
 }
 
-static int update_index(struct ddb_call *call, struct ddb_schema *schema, const struct json *change)
+static int update_index(struct aws_call *call, struct ddb_schema *schema, const struct json *change)
 {
-    struct text name = ddb_param_text(change, "IndexName");
+    struct text name = aws_param_text(change, "IndexName");
     struct ddb_index_meta *index = global_find(&schema->meta, name);
     const struct json *throughput = shape_get(change, "ProvisionedThroughput");
     if (!index)
-        return ddb_fail(call, DDB_NOT_FOUND, "Requested resource not found");
+        return aws_fail(call, DDB_NOT_FOUND, "Requested resource not found");
     if (throughput && schema->meta.on_demand_mode)
-        return ddb_fail(call, DDB_VALIDATION, INVALID "ProvisionedThroughput should not be specified for index: %.*s when BillingMode is PAY_PER_REQUEST", TEXT_FMT(name));
+        return aws_fail(call, AWS_VALIDATION, INVALID "ProvisionedThroughput should not be specified for index: %.*s when BillingMode is PAY_PER_REQUEST", TEXT_FMT(name));
     if (throughput) {
         index->reads = member(throughput, "ReadCapacityUnits");
         index->writes = member(throughput, "WriteCapacityUnits");
@@ -127,13 +127,13 @@ static int update_index(struct ddb_call *call, struct ddb_schema *schema, const 
     return 0;
 }
 
-static int delete_index(struct ddb_call *call, struct ddb_schema *schema, const struct json *change)
+static int delete_index(struct aws_call *call, struct ddb_schema *schema, const struct json *change)
 {
-    struct text name = ddb_param_text(change, "IndexName");
+    struct text name = aws_param_text(change, "IndexName");
     struct ddb_index_meta *index = global_find(&schema->meta, name);
     struct store_table_decl *decl = &schema->decl;
     if (!index)
-        return ddb_fail(call, DDB_NOT_FOUND, "Requested resource not found");
+        return aws_fail(call, DDB_NOT_FOUND, "Requested resource not found");
     *index = schema->meta.index[--schema->meta.indexes];
     for (size_t i = 0; i < decl->indexes; i++) {
         if (!text_equal(decl->index[i].name, name))
@@ -160,11 +160,11 @@ static bool type_clashes(const struct store_table_decl *decl, struct text name, 
 }
 
 /* The types of the new index's keys (it is the last one): from AttributeDefinitions, in agreement with what is there. */
-static int index_types(struct ddb_call *call, struct ddb_schema *schema)
+static int index_types(struct aws_call *call, struct ddb_schema *schema)
 {
     struct ddb_schema *one = arena_zalloc(call->arena, sizeof(*one));
     if (!one)
-        return ddb_no_memory(call);
+        return aws_no_memory(call);
     struct store_index_decl *index = &schema->decl.index[schema->decl.indexes - 1];
     one->decl.hash = index->hash;
     one->decl.range = index->range;
@@ -175,21 +175,21 @@ static int index_types(struct ddb_call *call, struct ddb_schema *schema)
     index->range_type = one->decl.range_type;
     bool hash_clashes = type_clashes(&schema->decl, index->hash, index->hash_type);
     if (hash_clashes || type_clashes(&schema->decl, index->range, index->range_type))
-        return ddb_fail(call, DDB_VALIDATION, INVALID "Attribute %.*s is a key already, with another type", TEXT_FMT(hash_clashes ? index->hash : index->range));
+        return aws_fail(call, AWS_VALIDATION, INVALID "Attribute %.*s is a key already, with another type", TEXT_FMT(hash_clashes ? index->hash : index->range));
     return 0;
 }
 
-static int create_index(struct ddb_call *call, struct ddb_schema *schema, const struct json *change)
+static int create_index(struct aws_call *call, struct ddb_schema *schema, const struct json *change)
 {
-    struct text name = ddb_param_text(change, "IndexName");
+    struct text name = aws_param_text(change, "IndexName");
     for (size_t i = 0; i < schema->decl.indexes; i++)
         if (text_equal(schema->decl.index[i].name, name))
-            return ddb_fail(call, DDB_VALIDATION, "Attempting to create an index which already exists");
+            return aws_fail(call, AWS_VALIDATION, "Attempting to create an index which already exists");
     int code = ddb_schema_add_index(call, schema, change, false);
     return code ? code : index_types(call, schema);
 }
 
-static int change_indexes(struct ddb_call *call, struct ddb_schema *schema)
+static int change_indexes(struct aws_call *call, struct ddb_schema *schema)
 {
     const struct json *changes = shape_get(call->in, "GlobalSecondaryIndexUpdates");
     int code = 0;
@@ -204,18 +204,18 @@ static int change_indexes(struct ddb_call *call, struct ddb_schema *schema)
     return code;
 }
 
-static int change_stream(struct ddb_call *call, struct ddb_schema *schema, int64_t now_ms)
+static int change_stream(struct aws_call *call, struct ddb_schema *schema, int64_t now_ms)
 {
     const struct json *stream = shape_get(call->in, "StreamSpecification");
-    bool on = ddb_param_true(stream, "StreamEnabled"), was = schema->meta.stream_view.len > 0;
+    bool on = aws_param_true(stream, "StreamEnabled"), was = schema->meta.stream_view.len > 0;
     if (stream && on && was)
-        return ddb_fail(call, DDB_IN_USE, "Table already has an enabled stream: TableName: %.*s", TEXT_FMT(schema->decl.name));
+        return aws_fail(call, DDB_IN_USE, "Table already has an enabled stream: TableName: %.*s", TEXT_FMT(schema->decl.name));
     if (stream && !on && !was)
-        return ddb_fail(call, DDB_VALIDATION, "Table has no stream to disable: TableName: %.*s", TEXT_FMT(schema->decl.name));
+        return aws_fail(call, AWS_VALIDATION, "Table has no stream to disable: TableName: %.*s", TEXT_FMT(schema->decl.name));
     return ddb_schema_stream(call, stream, schema, now_ms);
 }
 
-static int change(struct ddb_call *call, struct ddb_schema *schema, int64_t now_ms)
+static int change(struct aws_call *call, struct ddb_schema *schema, int64_t now_ms)
 {
     int code = change_billing(call, &schema->meta, now_ms);
     if (!code)
@@ -223,9 +223,9 @@ static int change(struct ddb_call *call, struct ddb_schema *schema, int64_t now_
     if (!code)
         code = change_stream(call, schema, now_ms);
     if (shape_get(call->in, "TableClass"))
-        schema->meta.table_class = ddb_param_text(call->in, "TableClass");
+        schema->meta.table_class = aws_param_text(call->in, "TableClass");
     if (shape_get(call->in, "DeletionProtectionEnabled"))
-        schema->meta.is_protected = ddb_param_true(call->in, "DeletionProtectionEnabled");
+        schema->meta.is_protected = aws_param_true(call->in, "DeletionProtectionEnabled");
     if (shape_get(call->in, "OnDemandThroughput"))
         schema->meta.on_demand = ddb_schema_json(call, shape_get(call->in, "OnDemandThroughput"));
     if (shape_get(call->in, "WarmThroughput"))
@@ -233,7 +233,7 @@ static int change(struct ddb_call *call, struct ddb_schema *schema, int64_t now_
     return code;
 }
 
-int ddb_update_table_perform(struct ddb_call *call, struct store_view *view, struct tick *tick)
+int ddb_update_table_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
 {
     struct updating *u = call->state;
     struct text name = store_table_name(u->table);
@@ -241,12 +241,12 @@ int ddb_update_table_perform(struct ddb_call *call, struct store_view *view, str
     const struct store_table *table;
     struct err err = {0};
     if (!schema)
-        return ddb_no_memory(call);
+        return aws_no_memory(call);
     int code = ddb_meta_get(view, call->arena, name, &schema->meta);
     if (code)
-        return ddb_store_fail(call, code, NULL);
+        return aws_store_fail(call, code, NULL);
     if (!schema->meta.made)
-        return ddb_fail(call, DDB_IN_USE, "Attempt to change a resource which is still in use: Table %.*s is declared by an application", TEXT_FMT(name));
+        return aws_fail(call, DDB_IN_USE, "Attempt to change a resource which is still in use: Table %.*s is declared by an application", TEXT_FMT(name));
     schema->decl = *store_table_decl(u->table);
     code = change(call, schema, tick_now_ms(tick));
     if (code)
@@ -255,7 +255,7 @@ int ddb_update_table_perform(struct ddb_call *call, struct store_view *view, str
     if (!code)
         code = ddb_meta_put(tick_stage(tick), name, &schema->meta);
     if (code)
-        return ddb_store_fail(call, code, &err);
+        return aws_store_fail(call, code, &err);
     json_begin_object(&call->w);
     json_name(&call->w, "TableDescription");
     code = ddb_describe(call, view, table, &schema->meta, "UPDATING");

@@ -1,7 +1,7 @@
 /*
  * Which requests are AWS's, and how answers look on the wire.
  *
- *   POST /  X-Amz-Target: DynamoDB_20120810.Op   DynamoDB
+ *   POST /  X-Amz-Target: SERVICE.Operation      the service of that name, in JSON
  *   POST /  otherwise                            404 <UnknownOperationException/>, or 400 in JSON when the content type is JSON
  *   GET /   not from a browser                   the health line that DynamoDB answers
  *   OPTIONS /                                    CORS
@@ -146,9 +146,19 @@ static void unknown_operation(struct net_conn *conn, const struct http_request *
     aws_respond(conn, &reply);
 }
 
+/* To add a service, add a row. */
+static const struct aws_service *const services[] = {&ddb_service};
+
+static const struct aws_service *service_find(struct text target)
+{
+    for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++)
+        if (text_starts(target, text_of(services[i]->target)))
+            return services[i];
+    return NULL;
+}
+
 bool aws_wire(void *context, struct gw_io *io, struct net_conn *conn, const struct http_request *request, struct text body)
 {
-    static const struct text dynamodb = {"DynamoDB_20120810.", 18};
     const struct gateway_config *config = context;
     struct text origin = http_header_get(request, "origin"), target = http_header_get(request, "x-amz-target");
     bool post = text_is(request->method, "POST"), get = text_is(request->method, "GET"), options = text_is(request->method, "OPTIONS");
@@ -166,11 +176,13 @@ bool aws_wire(void *context, struct gw_io *io, struct net_conn *conn, const stru
         refuse_origin(conn);
         return true;
     }
-    if (options)
+    const struct aws_service *service = service_find(target);
+    if (options) {
         preflight(conn, request);
-    else if (text_starts(target, dynamodb) && is_json(http_header_get(request, "content-type")))
-        ddb_begin(io, conn, config, request, text_make(target.data + dynamodb.len, target.len - dynamodb.len), body);
-    else
+    } else if (service && is_json(http_header_get(request, "content-type"))) {
+        size_t name = strlen(service->target);
+        aws_begin(io, conn, config, service, request, text_make(target.data + name, target.len - name), body);
+    } else
         unknown_operation(conn, request);
     return true;
 }

@@ -14,7 +14,7 @@ static int read_condition(struct expr_env *env, const struct json *object, bool 
     const struct json *expression = shape_get(object, "ConditionExpression");
     if (expression)
         return expr_condition_parse(env, EXPR_CONDITION, expression->text, out);
-    return legacy ? expr_legacy_condition(env, "Expected", shape_get(object, "Expected"), ddb_param_text(object, "ConditionalOperator"), out) : 0;
+    return legacy ? expr_legacy_condition(env, "Expected", shape_get(object, "Expected"), aws_param_text(object, "ConditionalOperator"), out) : 0;
 }
 
 static int read_update(struct expr_env *env, const struct json *object, bool legacy, const struct expr_update **out)
@@ -25,7 +25,7 @@ static int read_update(struct expr_env *env, const struct json *object, bool leg
     return legacy ? expr_legacy_updates(env, shape_get(object, "AttributeUpdates"), out) : 0;
 }
 
-static int read_expressions(struct ddb_call *call, const struct json *object, bool legacy, struct ddb_write *write, struct expr_env *env)
+static int read_expressions(struct aws_call *call, const struct json *object, bool legacy, struct ddb_write *write, struct expr_env *env)
 {
     bool updates = write->kind == DDB_UPDATE;
     int code = expr_env_open(env, call->arena, object, updates ? update_expressions : put_expressions, !legacy ? NULL : updates ? update_legacy : put_legacy);
@@ -35,10 +35,10 @@ static int read_expressions(struct ddb_call *call, const struct json *object, bo
         code = read_condition(env, object, legacy, &write->condition);
     if (!code)
         code = expr_env_close(env);
-    return code ? ddb_env_fail(call, env) : 0;
+    return code ? aws_env_fail(call, env) : 0;
 }
 
-static int check_keys(struct ddb_call *call, struct ddb_write *write, struct expr_env *env)
+static int check_keys(struct aws_call *call, struct ddb_write *write, struct expr_env *env)
 {
     struct text names[2];
     size_t n = ddb_key_names(write->table, names);
@@ -49,15 +49,15 @@ static int check_keys(struct ddb_call *call, struct ddb_write *write, struct exp
         code = expr_update_check_keys(env, write->update, names, n);
     if (!code && write->condition)
         code = expr_condition_check_paths(env, write->condition, names, n);
-    return code ? ddb_env_fail(call, env) : 0;
+    return code ? aws_env_fail(call, env) : 0;
 }
 
-int ddb_write_read(struct ddb_call *call, const struct json *object, enum ddb_write_kind kind, bool legacy, struct ddb_write *write)
+int ddb_write_read(struct aws_call *call, const struct json *object, enum ddb_write_kind kind, bool legacy, struct ddb_write *write)
 {
     struct attr *given = NULL;
     struct expr_env env;
     write->kind = kind;
-    write->item_on_failure = ddb_param_is(object, "ReturnValuesOnConditionCheckFailure", "ALL_OLD");
+    write->item_on_failure = aws_param_is(object, "ReturnValuesOnConditionCheckFailure", "ALL_OLD");
     int code = ddb_item(call, shape_get(object, kind == DDB_PUT ? "Item" : "Key"), &given);
     if (code)
         return code;
@@ -75,16 +75,16 @@ int ddb_write_read(struct ddb_call *call, const struct json *object, enum ddb_wr
 
 /* ---- in the tick ---- */
 
-static int read_before(struct ddb_call *call, struct store_view *view, struct ddb_write *write)
+static int read_before(struct aws_call *call, struct store_view *view, struct ddb_write *write)
 {
     const struct attr *key = write->kind == DDB_PUT ? write->item : write->key;
     int code = store_get(view, write->table, key, call->arena, &write->before);
     if (code == ERR_NOT_FOUND)
         write->before = NULL;
-    return code && code != ERR_NOT_FOUND ? ddb_store_fail(call, code, NULL) : 0;
+    return code && code != ERR_NOT_FOUND ? aws_store_fail(call, code, NULL) : 0;
 }
 
-static int run_put(struct ddb_call *call, struct store_view *view, struct ddb_write *write, const struct attr *item)
+static int run_put(struct aws_call *call, struct store_view *view, struct ddb_write *write, const struct attr *item)
 {
     struct err err = {0};
     const struct attr *old = NULL;
@@ -93,33 +93,33 @@ static int run_put(struct ddb_call *call, struct store_view *view, struct ddb_wr
     int code = store_put(view, write->table, item, 0, call->arena, write->want_before && !known ? &old : NULL, &err);
     if (!known)
         write->before = old;
-    return code ? ddb_store_fail(call, code, &err) : 0;
+    return code ? aws_store_fail(call, code, &err) : 0;
 }
 
-static int run_delete(struct ddb_call *call, struct store_view *view, struct ddb_write *write)
+static int run_delete(struct aws_call *call, struct store_view *view, struct ddb_write *write)
 {
     struct err err = {0};
     const struct attr *old = NULL;
     int code = store_delete(view, write->table, write->key, 0, call->arena, write->want_before ? &old : NULL, &err);
     if (!write->condition)
         write->before = old;
-    return code ? ddb_store_fail(call, code, &err) : 0;
+    return code ? aws_store_fail(call, code, &err) : 0;
 }
 
-static int run_update(struct ddb_call *call, struct store_view *view, struct ddb_write *write)
+static int run_update(struct aws_call *call, struct store_view *view, struct ddb_write *write)
 {
     struct err err = {0};
     const struct attr *item = NULL;
     int code = expr_update_apply(write->update, write->before, write->key, call->arena, &item, &err);
     if (code)
-        return code == ERR_MEMORY ? ddb_no_memory(call) : ddb_fail(call, DDB_VALIDATION, "%s", err.text);
+        return code == ERR_MEMORY ? aws_no_memory(call) : aws_fail(call, AWS_VALIDATION, "%s", err.text);
     if (!item)
         return 0;
     code = ddb_item_keys(call, write->table, item);
     return code ? code : run_put(call, view, write, item);
 }
 
-int ddb_write_run(struct ddb_call *call, struct store_view *view, struct ddb_write *write)
+int ddb_write_run(struct aws_call *call, struct store_view *view, struct ddb_write *write)
 {
     int code = 0;
     write->before = write->after = NULL;

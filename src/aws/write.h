@@ -18,8 +18,8 @@ struct ddb_write {
     const struct attr *before, *after;       /* NULL: absent */
 };
 /* Reads item or key, expressions and table from `object` (a request, or an action of a transaction). `legacy`: the old parameters are known here. */
-int ddb_write_read(struct ddb_call *call, const struct json *object, enum ddb_write_kind kind, bool legacy, struct ddb_write *write);
+int ddb_write_read(struct aws_call *call, const struct json *object, enum ddb_write_kind kind, bool legacy, struct ddb_write *write);
 /* In the tick. 0; ERR_CONDITION (no fault noted; write->before is the item there); ERR_COLD; else negative with the fault noted. */
-int ddb_write_run(struct ddb_call *call, struct store_view *view, struct ddb_write *write);
+int ddb_write_run(struct aws_call *call, struct store_view *view, struct ddb_write *write);
 
 #endif

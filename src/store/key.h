@@ -53,6 +53,9 @@ enum store_space {
     STORE_SPACE_STREAMS = 8,  /* gateway: positions of stream consumers */
     STORE_SPACE_FAILED = 9,   /* gateway: records that a consumer gave up */
     STORE_SPACE_ROOMS = 11,   /* gateway: histories of rooms */
+    STORE_SPACE_BACKUPS = 12, /* aws: backups, and the jobs that make and restore them */
+    STORE_SPACE_RECORDS = 13, /* gateway: streams of records */
+    STORE_SPACE_SHARDS = 14,  /* aws: streams of tables */
     STORE_SPACE_TEST = 255
 };
 

@@ -8,7 +8,7 @@
 struct caller {
     struct fixture store;
     struct gateway_config config;
-    struct ddb_call call;
+    struct aws_call call;
     struct arena arena;
 };
 
@@ -43,9 +43,9 @@ static inline void caller_close(struct caller *c)
     fixture_close(&c->store);
 }
 
-static inline const struct ddb_operation *caller_operation(const char *name)
+static inline const struct aws_operation *caller_operation(const char *name)
 {
-    for (const struct ddb_operation *op = ddb_operations; op->name; op++)
+    for (const struct aws_operation *op = ddb_service.operations; op->name; op++)
         if (strcmp(op->name, name) == 0)
             return op;
     return NULL;
@@ -56,11 +56,11 @@ static inline int caller_prepare(struct caller *c, const char *operation, const 
 {
     buf_fini(&c->call.body);
     arena_reset(&c->arena);
-    c->call = (struct ddb_call){.config = &c->config, .store = c->store.store, .arena = &c->arena, .op = caller_operation(operation)};
+    c->call = (struct aws_call){.config = &c->config, .store = c->store.store, .arena = &c->arena, .op = caller_operation(operation)};
     assert_non_null(c->call.op);
     buf_init(&c->call.body, 1 << 20);
-    ddb_body_begin(&c->call);
-    return ddb_prepare(&c->call, text_of(body));
+    aws_body_begin(&c->call);
+    return aws_prepare(&c->call, text_of(body));
 }
 
 #endif

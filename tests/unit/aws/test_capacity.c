@@ -59,7 +59,7 @@ static void meta_rows_survive(void **state)
     meta.writes = INT64_MAX;
     meta.stream_view = TEXT("KEYS_ONLY");
     meta.on_demand = TEXT("{\"MaxReadRequestUnits\":5}");
-    ddb_uuid(meta.id);
+    aws_uuid(meta.id);
     for (size_t i = 0; i < STORE_INDEXES_MAX; i++)
         meta.index[meta.indexes++] = (struct ddb_index_meta){.name = i % 2 ? TEXT("odd") : TEXT("even"), .local = i % 2, .reads = (int64_t)i};
     for (size_t i = 0; i < DDB_TAGS_MAX; i++)

@@ -81,9 +81,9 @@ static void rows_hold(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         const struct row *row = &rows[i];
         int code = caller_prepare(&c, row->operation, row->body);
-        if ((code != 0) != (row->type != NULL) || strcmp(ddb_fault_type(c.call.fault), row->type ? row->type : "") ||
+        if ((code != 0) != (row->type != NULL) || strcmp(aws_fault_type(c.call.fault), row->type ? row->type : "") ||
             (row->message && !text_is(c.call.message, row->message)))
-            fail_msg("%s %s: %d %s %.*s", row->operation, row->body, code, ddb_fault_type(c.call.fault), TEXT_FMT(c.call.message));
+            fail_msg("%s %s: %d %s %.*s", row->operation, row->body, code, aws_fault_type(c.call.fault), TEXT_FMT(c.call.message));
     }
     caller_close(&c);
 }
@@ -100,7 +100,7 @@ static void prefixes_are_refused(void **state)
         memcpy(cut, body, n);
         cut[n] = 0;
         assert_int_not_equal(caller_prepare(&c, "UpdateItem", cut), 0);
-        assert_int_equal(c.call.fault, DDB_SERIALIZATION);
+        assert_int_equal(c.call.fault, AWS_SERIALIZATION);
     }
     assert_int_equal(caller_prepare(&c, "UpdateItem", body), 0);
     caller_close(&c);
@@ -116,7 +116,7 @@ static void memory_is_bounded(void **state)
         arena_fini(&c.arena);
         arena_init(&c.arena, 64, limit);
         caller_prepare(&c, "Query", "{\"TableName\":\"rich\",\"KeyConditionExpression\":\"p = :p\",\"ExpressionAttributeValues\":{\":p\":{\"S\":\"x\"}},\"Limit\":1}");
-        assert_true(c.call.fault == DDB_FINE || c.call.fault == DDB_INTERNAL);
+        assert_true(c.call.fault == AWS_FINE || c.call.fault == AWS_INTERNAL);
     }
     caller_close(&c);
 }

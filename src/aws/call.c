@@ -1,0 +1,353 @@
+/*
+ * The life of a call, from the request's bytes to the answer's.
+ *
+ * The body is parsed once, from a padded copy in the call's arena, and everything made from it borrows that copy; so a call can move to the tick or to a worker and back.
+ * Small reads are answered inside the request's own callback, from the block cache.
+ */
+#include "aws/call.h"
+
+#include "base/assert.h"
+#include "base/log.h"
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#define MESSAGE_MAX 8192 /* bytes of an error's sentence */
+#define OFFLOAD_TRIES 64
+
+/* ---- faults ---- */
+
+static const struct {
+    const char *type;
+    int status;
+} faults[] = {
+    {"", 200},
+#define X(name, status, type) {type, status},
+    AWS_FAULTS(X)
+#undef X
+};
+
+const char *aws_fault_type(enum aws_fault fault)
+{
+    return faults[fault].type;
+}
+
+static const char *type_of(const struct aws_service *service, const char *type)
+{
+    const char *name = strchr(type, '#');
+    return service && service->short_types && name ? name + 1 : type;
+}
+
+int aws_fault_status(enum aws_fault fault)
+{
+    return faults[fault].status;
+}
+
+int aws_fail_text(struct aws_call *call, enum aws_fault fault, struct text message)
+{
+    if (call->fault)
+        return ERR_INVALID;
+    call->fault = fault;
+    call->message = arena_copy(call->arena, message);
+    if (!call->message.data)
+        call->message = TEXT("");
+    return ERR_INVALID;
+}
+
+int aws_fail(struct aws_call *call, enum aws_fault fault, const char *format, ...)
+{
+    char message[MESSAGE_MAX];
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(message, sizeof(message), format, args);
+    va_end(args);
+    return aws_fail_text(call, fault, text_make(message, len < (int)sizeof(message) ? (size_t)len : sizeof(message) - 1));
+}
+
+int aws_no_memory(struct aws_call *call)
+{
+    aws_fail_text(call, AWS_INTERNAL, TEXT("The request needs more memory than one request may use."));
+    return ERR_MEMORY;
+}
+
+int aws_env_fail(struct aws_call *call, const struct expr_env *env)
+{
+    if (env->code == ERR_MEMORY)
+        return aws_no_memory(call);
+    return aws_fail_text(call, env->code == ERR_TYPE ? AWS_SERIALIZATION : AWS_VALIDATION, env->message);
+}
+
+int aws_store_fail(struct aws_call *call, int code, const struct err *err)
+{
+    switch (code) {
+    case ERR_COLD:
+        return code;
+    case ERR_MEMORY:
+        return aws_no_memory(call);
+    case ERR_NOT_FOUND:
+        return aws_fail(call, DDB_NOT_FOUND, "Requested resource not found");
+    case ERR_DISK_FULL:
+        aws_fail(call, AWS_INTERNAL, "%s", err_text(code));
+        return code;
+    default:
+        break;
+    }
+    if (err_class_of(code) == ERR_CLASS_INPUT || err_class_of(code) == ERR_CLASS_LIMIT)
+        return aws_fail(call, AWS_VALIDATION, "%s", err && err->text[0] ? err->text : err_text(code));
+    log_error("aws", "%s: %s", call->op->name, err && err->text[0] ? err->text : err_text(code));
+    aws_fail(call, AWS_INTERNAL, "%s", err_text(code));
+    return code;
+}
+
+/* ---- answers ---- */
+
+void aws_body_begin(struct aws_call *call)
+{
+    buf_clear(&call->body);
+    json_writer_init(&call->w, &call->body);
+}
+
+static void write_fault(struct aws_call *call)
+{
+    aws_body_begin(call);
+    struct json_writer *w = &call->w;
+    json_begin_object(w);
+    json_name(w, "__type");
+    json_str(w, type_of(call->service, aws_fault_type(call->fault)));
+    json_name(w, call->fault == DDB_CANCELED || call->fault == AWS_SERIALIZATION ? "Message" : "message");
+    json_text(w, call->message);
+    if (call->fault_reasons.len) {
+        json_name(w, "CancellationReasons");
+        json_raw(w, call->fault_reasons);
+    }
+    if (call->fault_item) {
+        json_name(w, "Item");
+        item_to_wire(w, call->fault_item);
+    }
+    json_end_object(w);
+}
+
+static void answer(struct aws_call *call, struct net_conn *conn, int code)
+{
+    if (code < 0 && !call->fault) {
+        struct err none = {0};
+        aws_store_fail(call, code == ERR_COLD ? ERR_INTERNAL : code, &none);
+    }
+    if (!conn)
+        return;
+    if (!call->fault && call->op->answer)
+        call->op->answer(call);
+    if (!call->fault && call->body.failed)
+        aws_fail_text(call, AWS_INTERNAL, TEXT("The answer needs more memory than one answer may use."));
+    if (call->fault)
+        write_fault(call);
+    struct aws_reply reply = {.status = aws_fault_status(call->fault), .body = buf_text(&call->body), .gzip = call->gzip, .cors = call->cors,
+        .json11 = call->json11, .sealed = call->fault ? NULL : &call->sealed};
+    aws_respond(conn, &reply);
+}
+
+/* ---- the ways ---- */
+
+static void reset(struct aws_call *call)
+{
+    call->fault = AWS_FINE;
+    call->message = TEXT_NONE;
+    call->fault_item = NULL;
+    call->fault_reasons = TEXT_NONE;
+    aws_body_begin(call);
+}
+
+static void on_done(struct gw_work *work, struct net_conn *conn, int code)
+{
+    struct aws_call *call = work->user;
+    answer(call, conn, code);
+    buf_fini(&call->sealed.packed);
+    buf_fini(&call->body);
+}
+
+static int run_in_tick(struct gw_work *work, struct tick *tick)
+{
+    struct aws_call *call = work->user;
+    reset(call); /* the tick has rewound the arena */
+    return call->op->perform(call, tick_view(tick), tick);
+}
+
+static int run_on_worker(struct gw_work *work, struct store_view *view)
+{
+    struct aws_call *call = work->user;
+    arena_rewind(call->arena, call->mark);
+    reset(call);
+    int code = call->op->perform(call, view, NULL);
+    if (!code && !call->body.failed)
+        aws_seal(&call->sealed, buf_text(&call->body), call->gzip);
+    return code;
+}
+
+/* The workers' queue is never waited for: when its lock is busy (for less than a microsecond) it says so. */
+static void offload(struct aws_call *call)
+{
+    int code = ERR_AGAIN;
+    for (int i = 0; i < OFFLOAD_TRIES && code == ERR_AGAIN; i++) {
+        code = gw_work_offload(call->work, run_on_worker);
+        if (code == ERR_AGAIN)
+            sched_yield();
+    }
+    if (code == 0)
+        return;
+    aws_fail_text(call, AWS_THROTTLING, TEXT("Too many scans are waiting; try again."));
+    gw_work_finish(call->work, ERR_FULL);
+}
+
+static void go(struct gw_io *io, struct aws_call *call)
+{
+    struct store_view view;
+    call->mark = arena_mark(call->arena);
+    if (!call->op->perform) {
+        gw_work_finish(call->work, 0);
+        return;
+    }
+    if (call->way == AWS_WRITE) {
+        call->work->run = run_in_tick;
+        gw_work_submit(call->work);
+        return;
+    }
+    if (call->way == AWS_SCAN) {
+        offload(call);
+        return;
+    }
+    gw_view_begin(io, &view);
+    reset(call);
+    int code = call->op->perform(call, &view, NULL);
+    gw_view_end(io);
+    if (code == ERR_COLD)
+        offload(call);
+    else
+        gw_work_finish(call->work, code);
+}
+
+/* ---- beginning ---- */
+
+static int parse(struct aws_call *call, struct text body)
+{
+    struct err err = {0};
+    char *copy = arena_alloc(call->arena, body.len + JSON_PADDING);
+    if (!copy)
+        return aws_no_memory(call);
+    if (body.len)
+        memcpy(copy, body.data, body.len);
+    memset(copy + body.len, 0, JSON_PADDING);
+    int code = json_parse(call->arena, text_make(copy, body.len), JSON_PADDED, &call->in, &err);
+    if (code == ERR_MEMORY)
+        return aws_no_memory(call);
+    if (code || call->in->type != JSON_OBJECT)
+        return aws_fail(call, AWS_SERIALIZATION, "%s", code == ERR_TOO_DEEP ? err.text : "Unexpected token received from parser");
+    code = shape_check_types(call->op->input, call->in, &err);
+    return code ? aws_fail(call, AWS_SERIALIZATION, "%s", err.text) : 0;
+}
+
+static int constrain_name(struct aws_call *call)
+{
+    const struct json *name = shape_get(call->in, "TableName");
+    if (!name)
+        return aws_fail(call, AWS_VALIDATION, "The parameter 'TableName' is required but was not present in the request");
+    if (!text_starts(name->text, TEXT("arn:")) && (name->text.len < 3 || name->text.len > 255))
+        return aws_fail(call, AWS_VALIDATION, "TableName must be at least 3 characters long and at most 255 characters long");
+    return 0;
+}
+
+static int constrain(struct aws_call *call)
+{
+    struct buf sentence;
+    if (call->op->names_table && constrain_name(call))
+        return ERR_INVALID;
+    buf_init(&sentence, MESSAGE_MAX);
+    int code = shape_check_constraints(call->op->input, call->in, &sentence);
+    if (code)
+        code = aws_fail_text(call, AWS_VALIDATION, buf_text(&sentence));
+    buf_fini(&sentence);
+    return code;
+}
+
+int aws_prepare(struct aws_call *call, struct text body)
+{
+    int code = parse(call, body);
+    if (!code)
+        code = constrain(call);
+    return !code && call->op->prepare ? call->op->prepare(call) : code;
+}
+
+/* The errors of signatures have the same form, status 400 on this wire. */
+static void refuse(struct net_conn *conn, const struct aws_service *service, const struct http_request *request, const char *type, const char *message)
+{
+    struct buf body;
+    struct json_writer w;
+    buf_init(&body, MESSAGE_MAX);
+    json_writer_init(&w, &body);
+    json_begin_object(&w);
+    json_name(&w, "__type");
+    char full[128];
+    snprintf(full, sizeof(full), "com.amazon.coral.service#%s", type);
+    json_str(&w, type_of(service, full));
+    if (message) {
+        json_name(&w, "message");
+        json_str(&w, message);
+    }
+    json_end_object(&w);
+    struct aws_reply reply = {.status = 400, .body = buf_text(&body), .cors = http_header_get(request, "origin").data != NULL, .json11 = service->json11};
+    aws_respond(conn, &reply);
+    buf_fini(&body);
+}
+
+static const char *signature_message(const char *type, const struct err *err)
+{
+    if (strcmp(type, "MissingAuthenticationTokenException") == 0)
+        return "Request is missing Authentication Token";
+    if (strcmp(type, "UnrecognizedClientException") == 0)
+        return "The security token included in the request is invalid.";
+    return err->text;
+}
+
+const struct aws_operation *aws_operation_find(const struct aws_service *service, struct text name)
+{
+    for (const struct aws_operation *op = service->operations; op->name; op++)
+        if (text_is(name, op->name))
+            return op;
+    return NULL;
+}
+
+void aws_begin(struct gw_io *io, struct net_conn *conn, const struct gateway_config *config, const struct aws_service *service,
+    const struct http_request *request, struct text operation, struct text body)
+{
+    const struct aws_operation *op = aws_operation_find(service, operation);
+    const struct gw_key *key = NULL;
+    const char *type = NULL;
+    struct err err = {0};
+    if (!op) {
+        refuse(conn, service, request, "UnknownOperationException", NULL);
+        return;
+    }
+    if (gw_work_authorise(io, request, body, service->signing, &key, &type, &err)) {
+        refuse(conn, service, request, type, signature_message(type, &err));
+        return;
+    }
+    struct gw_work *work = gw_work_take(io, conn);
+    if (!work)
+        return;
+    struct aws_call *call = arena_zalloc(work->arena, sizeof(*call));
+    ASSERT(call); /* the first chunk of an empty arena */
+    *call = (struct aws_call){.work = work, .config = config, .store = gw_io_store(io), .arena = work->arena, .service = service, .op = op, .way = op->way,
+        .gzip = request->accept_gzip, .cors = http_header_get(request, "origin").data != NULL};
+    struct text content_type = http_header_get(request, "content-type");
+    call->json11 = service->json11 || text_starts(content_type, TEXT("application/x-amz-json-1.1"));
+    call->host = arena_copy(call->arena, request->host);
+    work->user = call;
+    work->key = key;
+    work->done = on_done;
+    buf_init(&call->body, AWS_BODY_MAX);
+    aws_body_begin(call);
+    int code = aws_prepare(call, body);
+    if (code)
+        gw_work_finish(work, code);
+    else
+        go(io, call);
+}
