@@ -258,7 +258,7 @@ static int constrain_name(struct aws_call *call)
 static int constrain(struct aws_call *call)
 {
     struct buf sentence;
-    if (call->op->names_table && constrain_name(call))
+    if ((call->op->flags & AWS_NAMES_TABLE) && constrain_name(call))
         return ERR_INVALID;
     buf_init(&sentence, MESSAGE_MAX);
     int code = shape_check_constraints(call->op->input, call->in, &sentence);
@@ -273,6 +273,8 @@ int aws_prepare(struct aws_call *call, struct text body)
     int code = parse(call, body);
     if (!code)
         code = constrain(call);
+    if (!code)
+        code = aws_access_check(call);
     return !code && call->op->prepare ? call->op->prepare(call) : code;
 }
 

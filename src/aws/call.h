@@ -61,11 +61,15 @@ enum aws_way {
     AWS_SCAN, /* on a worker */
     AWS_WRITE /* in the tick */
 };
+enum aws_operation_flags {
+    AWS_NAMES_TABLE = 1, /* AWS words a missing or too short TableName in its own way here */
+    AWS_OWN_ACCESS = 2   /* what the key may do is asked by the operation itself (aws_may), as soon as it knows its resources */
+};
 struct aws_operation {
     const char *name;
     const struct shape *input;
     enum aws_way way;
-    bool names_table; /* AWS words a missing or too short TableName in its own way here */
+    unsigned flags; /* enum aws_operation_flags */
     int (*prepare)(struct aws_call *call); /* may be NULL. 0 or negative with the fault noted. May turn call->way */
     int (*perform)(struct aws_call *call, struct store_view *view, struct tick *tick); /* NULL: all was said in prepare */
     void (*answer)(struct aws_call *call); /* may be NULL: the body was written in perform */
@@ -122,6 +126,14 @@ int aws_store_fail(struct aws_call *call, int code, const struct err *err);
 void aws_body_begin(struct aws_call *call);
 const char *aws_fault_type(enum aws_fault fault);
 int aws_fault_status(enum aws_fault fault);
+
+/* ---- access.c ---- */
+/* Whether the key may do this request, by the members that name resources. 0, or negative with AWS_DENIED noted. */
+int aws_access_check(struct aws_call *call);
+/* The same for an operation that finds its resources itself: `action` without the service, `resource` an ARN or "*". */
+int aws_may(struct aws_call *call, const char *action, struct text resource);
+/* `name` of a "table" or "stream", or its ARN; `index` may be empty. */
+int aws_may_on(struct aws_call *call, const char *action, const char *kind, struct text name, struct text index);
 
 /* ---- param.c ---- */
 bool aws_param_is(const struct json *object, const char *name, const char *value);

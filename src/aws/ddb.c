@@ -1,8 +1,8 @@
 /* DynamoDB's table of operations. To add an operation: a shape in shapes.c, its steps in a file of its kind, a row here. */
 #include "aws/ddb.h"
 
-#define ROW(name, shape, way, prepare, perform, answer) {name, &ddb_shape_##shape, way, false, prepare, perform, answer},
-#define CONTROL(name, shape, way, prepare, perform) {name, &ddb_shape_##shape, way, true, prepare, perform, NULL},
+#define ROW(name, shape, way, prepare, perform, answer) {name, &ddb_shape_##shape, way, 0, prepare, perform, answer},
+#define CONTROL(name, shape, way, prepare, perform) {name, &ddb_shape_##shape, way, AWS_NAMES_TABLE, prepare, perform, NULL},
 static const struct aws_operation operations[] = {
     /* what is called most stands first */
     ROW("PutItem", put_item, AWS_WRITE, ddb_put_prepare, ddb_put_perform, ddb_write_answer)

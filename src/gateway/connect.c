@@ -105,7 +105,7 @@ static void identify_by_claim(const struct http_request *request, struct handsha
     buf_fini(&decoded);
 }
 
-static void identify(struct gw_io *io, struct gw_api *api, const struct http_request *request, struct handshake *h)
+static void identify(struct gw_io *io, struct gw_api *api, uint8_t stage, const struct http_request *request, struct handshake *h)
 {
     struct text offered = http_header_get(request, "sec-websocket-protocol");
     if (api->config->auth == WEIR_JWT) {
@@ -117,9 +117,9 @@ static void identify(struct gw_io *io, struct gw_api *api, const struct http_req
     if (api->config->auth == WEIR_CLAIMED)
         identify_by_claim(request, h);
     if (api->config->auth == WEIR_IAM) {
-        const void *key = NULL;
-        h->status = gw_check_signature(io, request, TEXT(""), "execute-api", &h->error, &key, &h->err);
-        if (!h->status && !(h->identity = gw_identity_create(((const struct gw_key *)key)->id, TEXT_NONE, TEXT_NONE, TEXT("user"), NULL, 0))) {
+        const struct gw_key *key = NULL;
+        h->status = gw_authorise(io, api, api->config->stages[stage], "Invoke", request, TEXT("$connect"), TEXT(""), &key, &h->error, &h->err);
+        if (!h->status && !(h->identity = gw_identity_create(key->id, TEXT_NONE, TEXT_NONE, TEXT("user"), NULL, 0))) {
             h->status = 503;
             h->error = "MEMORY";
             err_set(&h->err, ERR_MEMORY, "out of memory");
@@ -294,7 +294,7 @@ void gw_on_upgrade(struct gw_io *io, struct net_conn *net, struct gw_api *api, u
         gw_http_limited(net, "Too many connects from this address.", retry_ms);
         return;
     }
-    identify(io, api, request, &h);
+    identify(io, api, stage, request, &h);
     if (h.status) {
         gw_http_refuse(net, h.status, h.error, h.err.text, h.exp_s, h.now_s);
         return;

@@ -7,6 +7,7 @@
 #define WEIR_GATEWAY_GATEWAY_H
 
 #include "base/text.h"
+#include "gateway/access.h"
 #include "net/server.h"
 #include "tick/tick.h"
 #include <weir/weir.h>
@@ -77,6 +78,7 @@ struct gw_api_config {
 
 struct gw_key { /* an access key for SigV4 */
     struct text id, secret;
+    const struct gw_access *access; /* what it may do; NULL: everything */
 };
 
 struct gw_io;

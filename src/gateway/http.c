@@ -226,7 +226,7 @@ static struct text pair_get(const struct gw_header *pair, size_t count, const ch
 }
 
 /* Who asks: the same ways as for a socket, without the subprotocol. */
-static bool rest_identify(struct gw_io *io, struct net_conn *conn, struct gw_api *api, const struct http_request *request, struct text body, struct weir_call *call)
+static bool rest_identify(struct gw_io *io, struct net_conn *conn, struct gw_api *api, struct text path, const struct http_request *request, struct text body, struct weir_call *call)
 {
     struct err err = {0};
     int64_t exp_s, now_s;
@@ -250,13 +250,13 @@ static bool rest_identify(struct gw_io *io, struct net_conn *conn, struct gw_api
     }
     if (api->config->auth == WEIR_IAM) {
         const char *type;
-        const void *key = NULL;
-        int status = gw_check_signature(io, request, body, "execute-api", &type, &key, &err);
+        const struct gw_key *key = NULL;
+        int status = gw_authorise(io, api, api->config->stages[call->stage], "Invoke", request, path, body, &key, &type, &err);
         if (status) {
             gw_http_error(conn, status, type, "%s", err.text);
             return false;
         }
-        call->identity = gw_identity_create(((const struct gw_key *)key)->id, TEXT_NONE, TEXT_NONE, TEXT("user"), NULL, 0);
+        call->identity = gw_identity_create(key->id, TEXT_NONE, TEXT_NONE, TEXT("user"), NULL, 0);
         if (call->identity)
             call->identity->proven = true;
     }
@@ -305,7 +305,7 @@ static void rest(struct gw_io *io, struct net_conn *conn, struct gw_api *api, ui
         gw_call_give(call);
         return;
     }
-    if (!rest_identify(io, conn, api, request, body, call)) {
+    if (!rest_identify(io, conn, api, path, request, body, call)) {
         gw_call_give(call);
         return;
     }

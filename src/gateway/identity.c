@@ -145,3 +145,36 @@ int gw_check_signature(struct gw_io *io, const struct http_request *request, str
     counter_add(COUNTER_gw_auth_failures, 1);
     return 403;
 }
+
+static void resource_of(struct gw_io *io, const struct gw_api *api, struct text stage, struct text method, struct text path, struct buf *out)
+{
+    const struct gateway_config *config = &io->gateway->config;
+    buf_add_format(out, "arn:aws:execute-api:%.*s:%.*s:%.*s/", TEXT_FMT(config->region), TEXT_FMT(config->account), TEXT_FMT(api ? api->config->name : TEXT("*")));
+    if (api)
+        buf_add_format(out, "%.*s/", TEXT_FMT(stage.len ? stage : api->config->stages[0]));
+    buf_add_format(out, "%.*s%s%.*s", TEXT_FMT(method), method.len && path.len && path.data[0] != '/' ? "/" : "", TEXT_FMT(path));
+}
+
+int gw_authorise(struct gw_io *io, struct gw_api *api, struct text stage, const char *action, const struct http_request *request, struct text path, struct text body,
+    const struct gw_key **key, const char **type, struct err *err)
+{
+    const void *found = NULL;
+    int status = gw_check_signature(io, request, body, "execute-api", type, &found, err);
+    *key = found;
+    if (status || !(*key)->access)
+        return status;
+    char full[64];
+    struct buf resource;
+    snprintf(full, sizeof(full), "execute-api:%s", action);
+    buf_init(&resource, HTTP_TARGET_MAX * 2);
+    resource_of(io, api, stage, text_is(path, "$connect") ? TEXT_NONE : request->method, path, &resource);
+    bool may = !resource.failed && gw_access_verdict((*key)->access, text_of(full), buf_text(&resource)) == GW_MAY;
+    if (!may) {
+        *type = "AccessDeniedException";
+        err_set(err, ERR_FORBIDDEN, "User: arn:aws:iam::%.*s:user/%.*s is not authorized to perform: %s on resource: %.*s", TEXT_FMT(io->gateway->config.account),
+            TEXT_FMT((*key)->id), full, TEXT_FMT(buf_text(&resource)));
+        counter_add(COUNTER_gw_auth_failures, 1);
+    }
+    buf_fini(&resource);
+    return may ? 0 : 403;
+}

@@ -437,6 +437,10 @@ struct gw_identity *gw_identity_create(struct text user_id, struct text name, st
 /* SigV4 of an AWS or management request, or of an upgrade: 0 or the HTTP status to refuse with; *type gets AWS's error name; *policy the struct gw_key.
    service NULL: any. */
 int gw_check_signature(struct gw_io *io, const struct http_request *request, struct text body, const char *service, const char **type, const void **policy, struct err *err);
+/* The same for the APIs' own addresses, and then what the key may do: `action` is "Invoke" or "ManageConnections" of execute-api, the resource
+   API/STAGE/METHOD/PATH (api NULL, an address that names none: '*' stands for it; stage empty: the first). 0 and the key, or the status to refuse with. */
+int gw_authorise(struct gw_io *io, struct gw_api *api, struct text stage, const char *action, const struct http_request *request, struct text path, struct text body,
+    const struct gw_key **key, const char **type, struct err *err);
 void gw_conn_release(struct gw_conn *conn); /* frees it when closed and nothing is outstanding */
 
 /* ---- host.c ---- */

@@ -433,15 +433,15 @@ static bool comes_from_elsewhere(const struct http_request *request)
 }
 
 /* Signed, or open to the developer on loopback. @connections/{id} always wants a signature when one is offered, so that a wrong one is seen. */
-static bool allowed(struct gw_io *io, struct net_conn *conn, const struct http_request *request, struct text body)
+static bool allowed(struct gw_io *io, struct net_conn *conn, struct gw_api *api, struct text path, const struct http_request *request, struct text body)
 {
     struct err err = {0};
     const char *type = NULL;
-    const void *key = NULL;
+    const struct gw_key *key = NULL;
     bool is_signed = http_header_get(request, "authorization").data || http_query_get(request->query, "X-Amz-Signature").data;
     if (io->policy->admin_open && !is_signed && !comes_from_elsewhere(request))
         return true;
-    int status = gw_check_signature(io, request, body, "execute-api", &type, &key, &err);
+    int status = gw_authorise(io, api, TEXT_NONE, "ManageConnections", request, path, body, &key, &type, &err);
     if (!status)
         return true;
     char headers[160];
@@ -686,7 +686,7 @@ bool gw_manage(struct gw_io *io, struct net_conn *conn, struct gw_api *api, stru
         buf_fini(&path);
         return false;
     }
-    if (!allowed(io, conn, request, body)) {
+    if (!allowed(io, conn, api, whole, request, body)) {
         buf_fini(&path);
         return true;
     }

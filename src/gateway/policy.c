@@ -108,6 +108,8 @@ static int copy_keys(struct gw_policy *policy, const struct gateway_config *conf
         code = copy_text(&policy->arena, &policy->keys[i].id);
         if (!code)
             code = copy_text(&policy->arena, &policy->keys[i].secret);
+        if (!code)
+            code = gw_access_copy(&policy->arena, config->keys[i].access, &policy->keys[i].access);
     }
     return code;
 }

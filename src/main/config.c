@@ -121,9 +121,9 @@ static int keys_from_environment(struct config *config, struct err *err)
         return err_set(err, ERR_MEMORY, "out of memory");
     if (!id != !secret)
         return err_set(err, ERR_INVALID, "WEIR_ACCESS_KEY_ID and WEIR_SECRET_ACCESS_KEY are set together or not at all");
-    development = (struct gw_key){TEXT("test"), TEXT("test")};
+    development = (struct gw_key){TEXT("test"), TEXT("test"), NULL};
     config->development_keys = !id || !*id;
-    config->keys[0] = config->development_keys ? development : (struct gw_key){text_of(id), text_of(secret)};
+    config->keys[0] = config->development_keys ? development : (struct gw_key){text_of(id), text_of(secret), NULL};
     config->key_count = 1;
     return 0;
 }

@@ -19,11 +19,72 @@ static void read_listen(struct reader *r, const struct key *key, const struct do
         problem(r, value, "'listen': %s", err.text);
 }
 
+static void read_patterns(struct reader *r, const struct key *key, const struct doc *value, struct text **out, size_t *count)
+{
+    const struct doc *first = value->kind == DOC_SEQUENCE ? value->first : value;
+    size_t n = value->kind == DOC_SEQUENCE ? value->count : 1;
+    if (n == 0 || n > GW_ACCESS_PATTERNS_MAX) {
+        problem(r, value, "'%s' is a pattern, or a list of at most %d", key->name, GW_ACCESS_PATTERNS_MAX);
+        return;
+    }
+    *out = arena_zalloc(r->arena, n * sizeof(**out));
+    for (const struct doc *node = first; node && *out && *count < n; node = node->next) {
+        if (!expect_text(r, node, key->name))
+            return;
+        if (node->text.len == 0 || node->text.len > GW_ACCESS_PATTERN_MAX)
+            problem(r, node, "a pattern of '%s' has 1 to %d bytes", key->name, GW_ACCESS_PATTERN_MAX);
+        (*out)[(*count)++] = node->text;
+    }
+}
+
+static void read_actions(struct reader *r, const struct key *key, const struct doc *value, void *field)
+{
+    struct gw_statement *statement = field;
+    read_patterns(r, key, value, &statement->actions, &statement->action_count);
+    for (size_t i = 0; i < statement->action_count; i++)
+        if (!text_is(statement->actions[i], "*") && text_find(statement->actions[i], ':', 0) < 0)
+            problem(r, value, "'%.*s' names no service: an action is written as dynamodb:GetItem", TEXT_FMT(statement->actions[i]));
+}
+
+static void read_resources(struct reader *r, const struct key *key, const struct doc *value, void *field)
+{
+    struct gw_statement *statement = field;
+    read_patterns(r, key, value, &statement->resources, &statement->resource_count);
+}
+
+static const char *const effect_words[] = {"allow", "deny", NULL};
+static const struct key statement_keys[] = {
+    {"effect", "allow or deny", "what it does (default allow); a denial wins", read_word, offsetof(struct gw_statement, effect), 0, 0, NULL, effect_words},
+    {"actions", "pattern or list", "dynamodb:GetItem, kinesis:Put*, execute-api:Invoke, *", read_actions, 0, 0, 0, NULL, NULL},
+    {"resources", "pattern or list", "ARNs with * and ?, or their last part: table/orders* (default: all)", read_resources, 0, 0, 0, NULL, NULL},
+    {0},
+};
+
+static void read_policy(struct reader *r, const struct key *key, const struct doc *value, void *field)
+{
+    struct gw_access *access = arena_zalloc(r->arena, sizeof(*access));
+    const struct gw_access **out = field;
+    if (value->kind != DOC_SEQUENCE || value->count > GW_ACCESS_STATEMENTS_MAX) {
+        problem(r, value, "'%s' is a list of at most %d statements, each with actions", key->name, GW_ACCESS_STATEMENTS_MAX);
+        return;
+    }
+    for (const struct doc *node = value->first; node && access; node = node->next) {
+        struct gw_statement *statement = &access->statement[access->statements++];
+        if (!expect_mapping(r, node, "a statement of 'policy'"))
+            continue;
+        read_keys(r, node, statement_keys, statement);
+        if (!statement->action_count)
+            problem(r, node, "a statement has actions");
+    }
+    *out = access;
+}
+
 static const struct key access_key_keys[] = {
     {"id", "text", "the access key's id", read_name, offsetof(struct gw_key, id), 1, 128, NULL, NULL},
     {"secret", "text", "its secret", read_secret, offsetof(struct gw_key, secret), 1, CONFIG_SECRET_MAX, NULL, NULL},
     {"secretFile", "path", "or a file with it", read_secret_file, offsetof(struct gw_key, secret), 0, 0, NULL, NULL},
     {"secretEnv", "variable", "or an environment variable with it", read_secret_env, offsetof(struct gw_key, secret), 0, 0, NULL, NULL},
+    {"policy", "list of statements", "what it may do; nothing else then (default: everything)", read_policy, offsetof(struct gw_key, access), 0, 0, statement_keys, NULL},
     {0},
 };
 
