@@ -67,6 +67,8 @@ void json_end_array(struct json_writer *w);
 void json_name(struct json_writer *w, const char *name);
 void json_name_text(struct json_writer *w, struct text name);
 void json_text(struct json_writer *w, struct text value); /* escaped; must be UTF-8 (ill-formed bytes become U+FFFD) */
+/* One string inside JSON that is known: {"S": value }. */
+void json_wrapped_text(struct json_writer *w, struct text open, struct text value, struct text close);
 void json_str(struct json_writer *w, const char *value);
 void json_i64(struct json_writer *w, int64_t value);
 void json_u64(struct json_writer *w, uint64_t value);

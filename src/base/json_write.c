@@ -157,9 +157,66 @@ static void add_repaired(struct buf *out, struct text value)
     }
 }
 
+#define SWAR(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* No byte of eight needs an escape or is not ASCII. A borrow may only make a plain byte look special when a special one stands below it. */
+static inline bool word_is_plain(uint64_t w)
+{
+    uint64_t quote = w ^ SWAR('"'), backslash = w ^ SWAR('\\');
+    uint64_t special = (w - SWAR(0x20)) | (quote - SWAR(1)) | (backslash - SWAR(1)) | w;
+    return (special & SWAR(0x80)) == 0;
+}
+
+static inline bool copy_word(char *to, const char *from)
+{
+    uint64_t word;
+    memcpy(&word, from, 8);
+    memcpy(to, &word, 8);
+    return word_is_plain(word);
+}
+
+/* Copies in one pass what is plain ASCII, which nearly every string is; false as soon as something is not (what was written then counts for nothing). The
+   last piece overlaps the one before. */
+static bool copy_plain(char *to, const char *from, size_t len)
+{
+    size_t at = 0;
+    if (len < 8) {
+        for (; at < len; at++) {
+            to[at] = from[at];
+            if (!is_plain((unsigned char)from[at]) || (unsigned char)from[at] >= 0x80)
+                return false;
+        }
+        return true;
+    }
+#if defined(__SSE2__)
+    const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'), space = _mm_set1_epi8(0x20);
+    for (; len - at >= 16; at += 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(from + at));
+        _mm_storeu_si128((__m128i *)(to + at), bytes);
+        __m128i special = _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash));
+        special = _mm_or_si128(special, _mm_cmplt_epi8(bytes, space)); /* signed: bytes from 0x80 on are below it too */
+        if (_mm_movemask_epi8(special))
+            return false;
+    }
+#endif
+    for (; len - at >= 8; at += 8)
+        if (!copy_word(to + at, from + at))
+            return false;
+    return at == len || copy_word(to + len - 8, from + len - 8);
+}
+
 int json_escape(struct buf *out, struct text value)
 {
     size_t before = out->len;
+    if (value.len <= SIZE_MAX - 2 && !buf_reserve(out, value.len + 2)) {
+        char *to = out->data + before;
+        to[0] = '"';
+        if (copy_plain(to + 1, value.data, value.len)) {
+            to[value.len + 1] = '"';
+            out->len = before + value.len + 2;
+            return 0;
+        }
+    }
     bool failed_before = out->failed;
     out->failed = false;
     if (value.len <= SIZE_MAX - 2)
@@ -182,6 +239,14 @@ void json_text(struct json_writer *w, struct text value)
 {
     begin_item(w);
     json_escape(w->out, value);
+}
+
+void json_wrapped_text(struct json_writer *w, struct text open, struct text value, struct text close)
+{
+    begin_item(w);
+    buf_add_text(w->out, open);
+    json_escape(w->out, value);
+    buf_add_text(w->out, close);
 }
 
 void json_str(struct json_writer *w, const char *value)

@@ -231,6 +231,10 @@ static void elements_to_wire(struct json_writer *w, const struct attr *value)
 
 void attr_to_wire(struct json_writer *w, const struct attr *value)
 {
+    if (value->type == ATTR_STRING || value->type == ATTR_NUMBER) { /* nearly all there are */
+        json_wrapped_text(w, value->type == ATTR_STRING ? TEXT("{\"S\":") : TEXT("{\"N\":"), value->text, TEXT("}"));
+        return;
+    }
     json_begin_object(w);
     json_name(w, type_tag(value->type));
     switch (value->type) {
@@ -239,10 +243,6 @@ void attr_to_wire(struct json_writer *w, const struct attr *value)
         break;
     case ATTR_BOOL:
         json_bool(w, value->boolean);
-        break;
-    case ATTR_NUMBER:
-    case ATTR_STRING:
-        json_text(w, value->text);
         break;
     case ATTR_BINARY:
         write_binary(w, value->text);

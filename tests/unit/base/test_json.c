@@ -508,6 +508,56 @@ static void test_escape_limit(void **state)
     buf_fini(&out);
 }
 
+/* Strings are copied in pieces of 16, 8 and 1 bytes that overlap: each byte at each place of each length. */
+static void test_escape_every_place(void **state)
+{
+    (void)state;
+    struct buf out, expected;
+    char text[48];
+    buf_init(&out, 512);
+    buf_init(&expected, 512);
+    for (size_t len = 1; len <= sizeof(text); len++)
+        for (size_t at = 0; at < len; at++)
+            for (int c = 0; c < 128; c++) {
+                memset(text, 'p', len);
+                text[at] = (char)c;
+                buf_clear(&out);
+                buf_clear(&expected);
+                buf_add_char(&expected, '"');
+                buf_add(&expected, text, at);
+                if (c == '"' || c == '\\')
+                    buf_add_format(&expected, "\\%c", c);
+                else if (c < 0x20)
+                    buf_add_text(&expected, c == '\b' ? TEXT("\\b") : c == '\t' ? TEXT("\\t") : c == '\n' ? TEXT("\\n") : c == '\f' ? TEXT("\\f") : c == '\r' ? TEXT("\\r") : TEXT(""));
+                else
+                    buf_add_char(&expected, (char)c);
+                if (c < 0x20 && expected.len == at + 1)
+                    buf_add_format(&expected, "\\u%04x", (unsigned)c);
+                buf_add(&expected, text + at + 1, len - at - 1);
+                buf_add_char(&expected, '"');
+                assert_int_equal(json_escape(&out, text_make(text, len)), 0);
+                if (!text_equal(buf_text(&out), buf_text(&expected)))
+                    fail_msg("byte %d at %zu of %zu: %.*s", c, at, len, (int)out.len, out.data);
+            }
+    buf_fini(&out);
+    buf_fini(&expected);
+}
+
+static void test_wrapped(void **state)
+{
+    (void)state;
+    struct json_writer w;
+    struct buf out;
+    buf_init(&out, 512);
+    json_writer_init(&w, &out);
+    json_begin_array(&w);
+    json_wrapped_text(&w, TEXT("{\"S\":"), TEXT("a \"b\""), TEXT("}"));
+    json_wrapped_text(&w, TEXT("{\"N\":"), TEXT("1"), TEXT("}"));
+    json_end_array(&w);
+    assert_true(text_is(buf_text(&out), "[{\"S\":\"a \\\"b\\\"\"},{\"N\":\"1\"}]"));
+    buf_fini(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -515,7 +565,7 @@ int main(void)
         T(test_valid), T(test_invalid), T(test_tree), T(test_borrowing), T(test_truncations), T(test_every_byte_replaced),
         T(test_depth), T(test_duplicates), T(test_error_offset), T(test_memory_limit), T(test_large), T(test_number_limit),
         T(test_to_numbers), T(test_writer), T(test_writer_doubles), T(test_writer_round_trip), T(test_writer_deep),
-        T(test_escape_every_byte), T(test_escape_repairs), T(test_escape_limit),
+        T(test_escape_every_byte), T(test_escape_repairs), T(test_escape_limit), T(test_escape_every_place), T(test_wrapped),
 #undef T
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
