@@ -6,6 +6,7 @@ scripts/setup.sh --bench
 scripts/build.sh release weir bench_programs
 [ ! -x .tools/bin/node ] || export PATH="$PWD/.tools/bin:$PATH"
 [ -d tests/wire/node_modules ] || (cd tests/wire && npm ci --silent --no-audit --no-fund)
+[ -d bench/peers/dynalite/node_modules ] || (cd bench/peers/dynalite && npm ci --ignore-scripts --silent --no-audit --no-fund)
 if [ -e bench/run.mjs ]; then
     exec node bench/run.mjs "$@"
 fi
