@@ -25,8 +25,8 @@ static const struct store_table *define(struct store *store, struct store_stage 
         .range_type = ATTR_NUMBER,
         .ttl = {"ttl", 3},
         .indexes = 2,
-        .index = {{.name = {"UserMetricsIndex", 16}, .hash = {"userId", 6}, .hash_type = ATTR_STRING, .range = {"timestamp", 9}, .range_type = ATTR_NUMBER},
-            {.name = {"MetricNameIndex", 15}, .hash = {"metricName", 10}, .hash_type = ATTR_STRING, .range = {"timestamp", 9}, .range_type = ATTR_NUMBER}},
+        .index = {{.name = {"UserMetricsIndex", 16}, .key = {.part = {{{"userId", 6}, ATTR_STRING}, {{"timestamp", 9}, ATTR_NUMBER}}, .hashes = 1, .ranges = 1}},
+            {.name = {"MetricNameIndex", 15}, .key = {.part = {{{"metricName", 10}, ATTR_STRING}, {{"timestamp", 9}, ATTR_NUMBER}}, .hashes = 1, .ranges = 1}}},
     };
     const struct store_table *table = NULL;
     struct err err = {0};

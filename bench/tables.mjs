@@ -156,13 +156,13 @@ function token() {
 }
 async function followTable() {
   const server = await startWeir();
-  const write = (n) => signed(server.port, 'PutItem', { TableName: 'notes', Item: { board: { S: `board-${n % 50}` }, id: { S: `${n}` }, author: { S: 'bench' }, text: { S: `~wb${n.toString(16).padStart(8, '0')} ${'x'.repeat(120)}` } } });
+  const write = (n, salt) => signed(server.port, 'PutItem', { TableName: 'notes', Item: { board: { S: `board-${n % 50}` }, id: { S: `${n}` }, author: { S: 'bench' }, text: { S: `~wb${n.toString(16).padStart(8, '0')} ${salt} ${'x'.repeat(110)}` } } });
   console.log('\n| writes through to a subscriber of the table | changes/s | p50 ms | p99 ms | worst ms | goal p99 |\n|---|---|---|---|---|---|');
   for (const rate of [1000, 5000, 10000, 20000]) {
     const results = [];
     for (let round = 0; round < rounds; round++) {
       process.stderr.write(`\rround ${round + 1}/${rounds} follow at ${rate}          `);
-      const file = prepare('follow.requests', Array.from({ length: Math.min(rate * 4, 40000) }, (_, n) => write(n)));
+      const file = prepare('follow.requests', Array.from({ length: Math.ceil(rate * (seconds + 1)) }, (_, n) => write(n, `${rate}.${round}`)));
       results.push(run('follow', '--url', `ws://127.0.0.1:${server.port}/`, '--requests', file, '--rate', rate, '--connections', 64, '--seconds', seconds, '--warmup', 0.5, '--pid', server.pid,
         '--socket', `ws://127.0.0.1:${server.port}/notes?token=${token()}`, '--subscribe', JSON.stringify({ action: 'subscribe', table: 'notes', after: undefined })));
     }
