@@ -1,8 +1,10 @@
 /*
- * A pool of threads for what blocks. One queue behind one mutex: jobs here take tens of microseconds to seconds, so
- * a cleverer queue would save nothing. What matters is the submitter, which may be an io thread and must not wait:
- * it tries the lock and otherwise says ERR_AGAIN, and the lock is held only for a list operation, never across a
- * job. The list is threaded through the jobs: submitting allocates nothing.
+ * A pool of threads for what blocks. Jobs here take tens of microseconds to seconds, so the workers share one queue behind one mutex. What
+ * matters is the submitter, which may be an io thread and must not wait for anybody, not even for a worker that lost its core while it held the lock: it pushes
+ * the job onto a stack by compare and swap, and a worker that finds the queue empty takes the whole stack over, turned round. The list is threaded through
+ * the jobs: submitting allocates nothing. A semaphore counts the jobs.
+ *
+ * A job that was pushed may run, and lead to the pool's end, before its submitter has returned; so submitters are counted, and the end waits for them.
  *
  * Signals are blocked in workers; they belong to the main thread.
  */
@@ -12,7 +14,10 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,12 +27,14 @@ enum { THREADS_MAX = 64 };
 #define QUEUE_MAX ((size_t)1 << 20) /* jobs */
 
 struct worker_pool {
-    pthread_mutex_t lock;
-    pthread_cond_t more;
+    _Atomic(struct list *) pushed; /* newest first, through link.next */
+    atomic_size_t waiting;         /* jobs not yet begun */
+    size_t queue_max;
+    atomic_int submitters; /* inside worker_submit */
+    atomic_bool closing;
+    sem_t jobs;           /* one for each job; one for each thread at the end */
+    pthread_mutex_t lock; /* the workers' */
     struct list queue;
-    size_t queued, queue_max; /* jobs not yet begun */
-    int idle;                 /* threads that wait */
-    bool closing;
     int named; /* threads that have taken a name */
     int count;
     pthread_t threads[THREADS_MAX];
@@ -42,20 +49,34 @@ void thread_name(const char *name)
     pthread_setname_np(pthread_self(), text);
 }
 
+/* With the lock: what was pushed, oldest first. */
+static void take_over(struct worker_pool *pool)
+{
+    struct list *at = atomic_exchange_explicit(&pool->pushed, NULL, memory_order_acquire), *oldest = NULL, *next;
+    for (; at != NULL; at = next) {
+        next = at->next;
+        at->next = oldest;
+        oldest = at;
+    }
+    for (; oldest != NULL; oldest = next) {
+        next = oldest->next;
+        list_add_tail(&pool->queue, oldest);
+    }
+}
+
 /* The next job, or NULL when the pool closes and nothing is left. */
 static struct worker_job *take_job(struct worker_pool *pool)
 {
     struct worker_job *job = NULL;
+    while (sem_wait(&pool->jobs) != 0)
+        continue;
     pthread_mutex_lock(&pool->lock);
-    while (pool->queued == 0 && !pool->closing) {
-        pool->idle++;
-        pthread_cond_wait(&pool->more, &pool->lock);
-        pool->idle--;
-    }
-    if (pool->queued > 0) {
+    if (list_empty(&pool->queue))
+        take_over(pool);
+    if (!list_empty(&pool->queue)) {
         job = LIST_ENTRY(pool->queue.next, struct worker_job, link);
         list_remove(&job->link);
-        pool->queued--;
+        atomic_fetch_sub(&pool->waiting, 1);
     }
     pthread_mutex_unlock(&pool->lock);
     return job;
@@ -100,7 +121,7 @@ int worker_pool_create(struct worker_pool **out, int threads, size_t queue_max, 
     if (pool == NULL)
         return err_set(err, ERR_MEMORY, "no memory for a worker pool");
     pthread_mutex_init(&pool->lock, NULL);
-    pthread_cond_init(&pool->more, NULL);
+    sem_init(&pool->jobs, 0, 0);
     list_init(&pool->queue);
     pool->queue_max = queue_max;
     int failure = start_threads(pool, threads);
@@ -116,36 +137,40 @@ void worker_pool_destroy(struct worker_pool *pool)
 {
     if (pool == NULL)
         return;
-    pthread_mutex_lock(&pool->lock);
-    pool->closing = true;
-    pthread_cond_broadcast(&pool->more);
-    pthread_mutex_unlock(&pool->lock);
+    atomic_store(&pool->closing, true);
+    while (atomic_load(&pool->submitters) > 0)
+        sched_yield();
+    for (int i = 0; i < pool->count; i++)
+        sem_post(&pool->jobs);
     for (int i = 0; i < pool->count; i++)
         pthread_join(pool->threads[i], NULL);
-    ASSERT(pool->queued == 0);
-    pthread_cond_destroy(&pool->more);
+    ASSERT(atomic_load(&pool->waiting) == 0);
+    sem_destroy(&pool->jobs);
     pthread_mutex_destroy(&pool->lock);
     free(pool);
 }
 
+static void push(struct worker_pool *pool, struct list *link)
+{
+    struct list *top = atomic_load_explicit(&pool->pushed, memory_order_relaxed);
+    do
+        link->next = top;
+    while (!atomic_compare_exchange_weak_explicit(&pool->pushed, &top, link, memory_order_release, memory_order_relaxed));
+}
+
 int worker_submit(struct worker_pool *pool, struct worker_job *job)
 {
-    if (pthread_mutex_trylock(&pool->lock) != 0)
-        return ERR_AGAIN;
     int rc = 0;
-    bool wake = false;
-    if (pool->closing) {
+    atomic_fetch_add(&pool->submitters, 1);
+    if (atomic_load(&pool->closing)) {
         rc = ERR_CLOSED;
-    } else if (pool->queued == pool->queue_max) {
+    } else if (atomic_fetch_add(&pool->waiting, 1) >= pool->queue_max) {
+        atomic_fetch_sub(&pool->waiting, 1);
         rc = ERR_FULL;
     } else {
-        list_add_tail(&pool->queue, &job->link);
-        pool->queued++;
-        wake = pool->idle > 0;
+        push(pool, &job->link);
+        sem_post(&pool->jobs);
     }
-    /* Signalled under the lock: after the unlock a job that ran meanwhile may already have led to the pool's end. */
-    if (wake)
-        pthread_cond_signal(&pool->more);
-    pthread_mutex_unlock(&pool->lock);
+    atomic_fetch_sub(&pool->submitters, 1); /* the last that is done here with the pool */
     return rc;
 }

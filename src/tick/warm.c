@@ -15,10 +15,9 @@
 #include "tick/inside.h"
 
 #include "base/assert.h"
-#include <sched.h>
 #include <stdlib.h>
 
-enum { WARM_MAX = 256 /* calls with a worker at a time */, WARM_ROUNDS = 8, WARM_ROWS = 64 /* of a walk, in the first round; doubled in each */, SUBMIT_TRIES = 16 };
+enum { WARM_MAX = 256 /* calls with a worker at a time */, WARM_ROUNDS = 8, WARM_ROWS = 64 /* of a walk, in the first round; doubled in each */ };
 
 struct warm {
     struct worker_job job;
@@ -92,17 +91,6 @@ static void warm_run(struct worker_job *job)
     pthread_mutex_unlock(&tick->warm_lock);
 }
 
-static int submit(struct tick *tick, struct warm *warm)
-{
-    int rc = ERR_AGAIN;
-    for (int i = 0; i < SUBMIT_TRIES && rc == ERR_AGAIN; i++) {
-        rc = worker_submit(tick->config.workers, &warm->job);
-        if (rc == ERR_AGAIN)
-            sched_yield();
-    }
-    return rc;
-}
-
 bool warm_begin(struct tick *tick, struct tick_call *call)
 {
     struct warm *warm = tick->warm_spare;
@@ -112,7 +100,7 @@ bool warm_begin(struct tick *tick, struct tick_call *call)
     warm->tick = tick;
     warm->call = call;
     warm->rows = (size_t)WARM_ROWS << (call->runs - 1);
-    if (submit(tick, warm) != 0)
+    if (worker_submit(tick->config.workers, &warm->job) != 0)
         return false;
     tick->warming++;
     spare_take(tick);

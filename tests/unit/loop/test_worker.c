@@ -47,28 +47,20 @@ static int setup(void **state)
     return 0;
 }
 
-static int submit(struct worker_pool *pool, struct worker_job *job)
-{
-    int rc;
-    while ((rc = worker_submit(pool, job)) == ERR_AGAIN)
-        sched_yield();
-    return rc;
-}
-
 static void the_queue_is_bounded(void **state)
 {
     (void)state;
     struct worker_pool *pool;
     assert_int_equal(worker_pool_create(&pool, 1, 4, NULL), 0);
     struct worker_job held = {.run = run_held};
-    assert_int_equal(submit(pool, &held), 0);
+    assert_int_equal(worker_submit(pool, &held), 0);
     sem_wait(&begun); /* the only thread is busy, the queue is empty */
     struct numbered_job jobs[5];
     for (int i = 0; i < 5; i++)
         jobs[i] = (struct numbered_job){{.run = run_numbered}, i};
     for (int i = 0; i < 4; i++)
-        assert_int_equal(submit(pool, &jobs[i].job), 0);
-    assert_int_equal(submit(pool, &jobs[4].job), ERR_FULL);
+        assert_int_equal(worker_submit(pool, &jobs[i].job), 0);
+    assert_int_equal(worker_submit(pool, &jobs[4].job), ERR_FULL);
     assert_int_equal(atomic_load(&ran), 0);
     sem_post(&release);
     worker_pool_destroy(pool); /* runs what is queued */
@@ -88,14 +80,14 @@ struct closing_job {
 static void run_until_closed(struct worker_job *job)
 {
     struct closing_job *c = LIST_ENTRY(&job->link, struct closing_job, job.link);
-    c->code = submit(c->pool, &c->more.job);
+    c->code = worker_submit(c->pool, &c->more.job);
     c->accepted = c->code == 0;
     sem_post(&begun);
     struct worker_job refused = {.run = run_numbered};
     do {
         sched_yield();
         c->code = worker_submit(c->pool, &refused);
-    } while (c->code == ERR_FULL || c->code == ERR_AGAIN);
+    } while (c->code == ERR_FULL);
 }
 
 static void a_closing_pool_takes_nothing(void **state)
@@ -103,7 +95,7 @@ static void a_closing_pool_takes_nothing(void **state)
     (void)state;
     struct closing_job c = {{.run = run_until_closed}, NULL, {{.run = run_numbered}, 7}, 0, 0};
     assert_int_equal(worker_pool_create(&c.pool, 1, 1, NULL), 0);
-    assert_int_equal(submit(c.pool, &c.job), 0);
+    assert_int_equal(worker_submit(c.pool, &c.job), 0);
     sem_wait(&begun);
     worker_pool_destroy(c.pool);
     assert_true(c.accepted);
@@ -131,7 +123,7 @@ static void *submit_many(void *argument)
     for (int i = 0; i < JOBS_EACH; i++) {
         int rc;
         while ((rc = worker_submit(s->pool, &s->jobs[i])) != 0) {
-            if (rc != ERR_AGAIN && rc != ERR_FULL)
+            if (rc != ERR_FULL)
                 s->wrong++;
             sched_yield();
         }
@@ -179,7 +171,7 @@ static void threads_are_named_and_take_no_signals(void **state)
     assert_int_equal(worker_pool_create(&pool, 1, 1, NULL), 0);
     pthread_sigmask(SIG_BLOCK, NULL, &after);
     struct worker_job job = {.run = run_look};
-    assert_int_equal(submit(pool, &job), 0);
+    assert_int_equal(worker_submit(pool, &job), 0);
     worker_pool_destroy(pool);
     assert_string_equal(seen_name, "weir-worker-0");
     assert_true(sigismember(&seen_mask, SIGTERM));
