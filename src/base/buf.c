@@ -92,27 +92,15 @@ int buf_add_format(struct buf *buf, const char *format, ...)
 
 int buf_add_u64(struct buf *buf, uint64_t value)
 {
-    char digits[20];
-    char *at = digits + sizeof(digits);
-    do {
-        *--at = (char)('0' + value % 10);
-        value /= 10;
-    } while (value);
-    return buf_add(buf, at, (size_t)(digits + sizeof(digits) - at));
+    char digits[TEXT_U64_MAX];
+    return buf_add(buf, digits, (size_t)(text_put_u64(digits, value) - digits));
 }
 
 int buf_add_i64(struct buf *buf, int64_t value)
 {
-    char digits[21];
-    char *at = digits + sizeof(digits);
-    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    do {
-        *--at = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest);
-    if (value < 0)
-        *--at = '-';
-    return buf_add(buf, at, (size_t)(digits + sizeof(digits) - at));
+    char digits[TEXT_U64_MAX + 1] = "-";
+    char *first = digits + (value < 0);
+    return buf_add(buf, digits, (size_t)(text_put_u64(first, value < 0 ? 0 - (uint64_t)value : (uint64_t)value) - digits));
 }
 
 int buf_add_be16(struct buf *buf, uint16_t v)

@@ -23,6 +23,10 @@
     X(http_bad_requests, COUNTER, "HTTP requests refused as malformed")                                                \
     X(http_responses_4xx, COUNTER, "answers with a 4xx status")                                                        \
     X(http_responses_5xx, COUNTER, "answers with a 5xx status")                                                        \
+    X(h2_connections, GAUGE, "open HTTP/2 connections")                                                                \
+    X(h2_streams, GAUGE, "requests of HTTP/2 connections that are not answered and sent")                              \
+    X(h2_resets, COUNTER, "requests of HTTP/2 connections that the peer reset")                                        \
+    X(h2_floods, COUNTER, "HTTP/2 connections ended for their resets, pings, settings or header blocks")                \
     X(ws_connections, GAUGE, "open WebSocket connections")                                                             \
     X(ws_connects, COUNTER, "WebSocket handshakes accepted")                                                           \
     X(ws_refused, COUNTER, "WebSocket handshakes refused")                                                             \
@@ -61,6 +65,11 @@
     X(tick_cold_restarts, COUNTER, "calls staged again after a cold block was warmed")                                 \
     X(tick_expired, COUNTER, "items deleted by expiry")                                                                \
     X(tick_calls_waiting, GAUGE, "calls admitted and not yet released")                                                \
+    X(recovery_cuts, COUNTER, "looks that forgot of the journal what recovery periods still wanted, because of recovery.bytes")      \
+    X(jobs_waiting, GAUGE, "backups, restores, exports and imports that are not finished")                              \
+    X(jobs_done, COUNTER, "backups, restores, exports and imports finished")                                            \
+    X(jobs_failed, COUNTER, "backups, restores, exports and imports that failed; the log says why")                     \
+    X(jobs_items, COUNTER, "items copied by backups, restores, exports and imports")                                    \
     X(journal_records, COUNTER, "records appended")                                                                    \
     X(journal_bytes, COUNTER, "bytes appended")                                                                        \
     X(journal_syncs, COUNTER, "fsyncs")                                                                                \
@@ -80,6 +89,19 @@
     X(stream_failures, COUNTER, "batches that a stream consumer failed on")                                            \
     X(stream_dead_letters, COUNTER, "records that a stream consumer gave up")                                          \
     X(stream_iterator_age_ms, GAUGE, "age of the oldest record that a stream consumer has not taken")                  \
+    X(records_written, COUNTER, "records put to streams of records, those of calls that were undone included")          \
+    X(records_read, COUNTER, "records read from streams of records")                                                    \
+    X(records_expired, COUNTER, "records deleted when their retention had passed")                                      \
+    X(watch_points, COUNTER, "data points of metrics put, those of calls that were undone included")                    \
+    X(watch_series_made, COUNTER, "series of metrics made")                                                            \
+    X(watch_series_refused, COUNTER, "data points refused because their series would have been one too many; the log names the namespace") \
+    X(watch_rows_rolled, COUNTER, "rows of metrics rolled up into coarser ones, or deleted when their retention had passed") \
+    X(logs_events_put, COUNTER, "log events put to log streams, those of calls that were undone included")              \
+    X(logs_puts_refused, COUNTER, "puts refused because packing had not kept up with their log stream")                 \
+    X(logs_chunks_packed, COUNTER, "chunks of log events packed")                                                       \
+    X(logs_events_expired, COUNTER, "log events deleted when their retention had passed")                               \
+    X(logs_queries, COUNTER, "log queries started")                                                                    \
+    X(logs_queries_partial, COUNTER, "log queries whose result is not that of all events; the result says why")        \
     X(log_lines, COUNTER, "log lines written")                                                                         \
     X(log_lines_dropped, COUNTER, "log lines dropped by the rate limit")
 

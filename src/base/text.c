@@ -86,8 +86,28 @@ bool text_equal_secret(struct text a, struct text b)
 {
     if (a.len != b.len)
         return false;
-    volatile unsigned char difference = 0;
-    for (size_t i = 0; i < a.len; i++)
-        difference |= (unsigned char)(a.data[i] ^ b.data[i]);
+    uint64_t difference = 0, x, y;
+    size_t at = 0;
+    for (; a.len - at >= sizeof(x); at += sizeof(x)) {
+        memcpy(&x, a.data + at, sizeof(x));
+        memcpy(&y, b.data + at, sizeof(y));
+        difference |= x ^ y;
+        __asm__("" : "+r"(difference)); /* the compiler must not leave the loop early */
+    }
+    for (; at < a.len; at++) {
+        difference |= (unsigned char)(a.data[at] ^ b.data[at]);
+        __asm__("" : "+r"(difference));
+    }
     return difference == 0;
+}
+
+char *text_put_u64(char *at, uint64_t value)
+{
+    char digits[TEXT_U64_MAX];
+    char *first = digits + sizeof(digits);
+    do {
+        *--first = (char)('0' + value % 10);
+        value /= 10;
+    } while (value);
+    return text_put(at, text_make(first, (size_t)(digits + sizeof(digits) - first)));
 }

@@ -37,6 +37,15 @@ static inline bool text_starts(struct text a, struct text prefix)
 {
     return a.len >= prefix.len && (prefix.len == 0 || memcmp(a.data, prefix.data, prefix.len) == 0);
 }
+/* Writes the bytes where there is room for them and answers the place behind: for small heads, where printf would cost more than all the rest. */
+static inline char *text_put(char *at, struct text bytes)
+{
+    if (bytes.len)
+        memcpy(at, bytes.data, bytes.len);
+    return at + bytes.len;
+}
+#define TEXT_U64_MAX 20 /* bytes of a number in decimal */
+char *text_put_u64(char *at, uint64_t value);
 /* ASCII case is ignored, as for HTTP field names. */
 bool text_equal_nocase(struct text a, struct text b);
 /* memcmp order, a shorter prefix first: <0, 0, >0. */

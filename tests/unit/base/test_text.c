@@ -145,6 +145,40 @@ static void test_numbers(void **state)
     assert_int_equal(i, 0);
 }
 
+static void put(void **state)
+{
+    static const struct {
+        uint64_t value;
+        const char *digits;
+    } numbers[] = {{0, "0"}, {7, "7"}, {10, "10"}, {4294967296, "4294967296"}, {UINT64_MAX, "18446744073709551615"}};
+    char room[64];
+    (void)state;
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        char *at = text_put(room, TEXT("n="));
+        at = text_put_u64(at, numbers[i].value);
+        at = text_put(at, TEXT_NONE);
+        assert_true(text_is(text_make(room + 2, (size_t)(at - room) - 2), numbers[i].digits));
+    }
+}
+
+/* Every length and every place of a difference: it is compared in pieces. */
+static void secrets(void **state)
+{
+    char a[40], b[40];
+    (void)state;
+    for (size_t len = 0; len <= sizeof(a); len++) {
+        memset(a, 's', sizeof(a));
+        memset(b, 's', sizeof(b));
+        assert_true(text_equal_secret(text_make(a, len), text_make(b, len)));
+        for (size_t i = 0; i < len; i++) {
+            b[i] ^= 1;
+            assert_false(text_equal_secret(text_make(a, len), text_make(b, len)));
+            b[i] ^= 1;
+        }
+        assert_int_equal(text_equal_secret(text_make(a, len), text_make(b, sizeof(b))), len == sizeof(b));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -155,6 +189,8 @@ int main(void)
         cmocka_unit_test(test_compare),
         cmocka_unit_test(test_find_and_trim),
         cmocka_unit_test(test_numbers),
+        cmocka_unit_test(put),
+        cmocka_unit_test(secrets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
