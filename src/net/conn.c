@@ -10,7 +10,7 @@
  * everything below the callbacks, say conn_doom; the connection then ends when it is settled, before the turn is over. Its memory goes after the
  * turn (loop_defer), so a pointer that is still on the list of noted connections stays readable.
  */
-#include "net/conn.h"
+#include "net/h2.h"
 
 #include "base/assert.h"
 #include "base/counter.h"
@@ -39,6 +39,7 @@ static void extra_free(struct net_conn *conn)
     if (extra == NULL)
         return;
     tls_session_destroy(extra->tls);
+    h2_session_destroy(extra->h2);
     buf_fini(&extra->held);
     buf_fini(&extra->head);
     buf_fini(&extra->body);
@@ -53,7 +54,7 @@ void conn_extra_trim(struct net_conn *conn)
     if (extra == NULL || extra->held.len != 0)
         return;
     buf_fini(&extra->held);
-    bool needed = extra->tls != NULL || extra->pong_late || conn->state == CONN_BODY || conn->state == CONN_PENDING ||
+    bool needed = extra->tls != NULL || extra->h2 != NULL || extra->pong_late || conn->state == CONN_BODY || conn->state == CONN_PENDING ||
         conn->state == CONN_CLOSING;
     if (!needed)
         extra_free(conn);
@@ -131,6 +132,12 @@ void conn_end(struct net_conn *conn)
 {
     struct net_io *io = conn->io;
     ASSERT(conn->state != CONN_DEAD);
+    if (conn->h2_request) {
+        h2_request_ended(conn);
+        return;
+    }
+    if (conn->h2)
+        h2_ended(conn);
     if (conn->state == CONN_OPEN && conn->close_code == 0) {
         conn->end = NET_END_LOST;
         conn->close_code = WS_CLOSE_ABNORMAL;
@@ -275,6 +282,9 @@ static void conn_eof(struct net_conn *conn)
     case CONN_LINGER:
         conn_note(conn);
         break;
+    case CONN_H2:
+        h2_eof(conn);
+        break;
     default:
         if (conn->out.bytes == 0)
             conn_end(conn);
@@ -415,7 +425,9 @@ void conn_settle(struct net_conn *conn)
         return;
     if (conn->look && !conn->doomed && !conn_stalled(conn))
         conn_look(conn);
-    if (conn->state == CONN_DEAD)
+    if (conn->h2)
+        h2_settle(conn);
+    if (conn->state == CONN_DEAD || conn->h2_request)
         return;
     if (conn->out.bytes != 0 && !conn->blocked && !conn->doomed)
         conn_flush(conn);

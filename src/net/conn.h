@@ -8,6 +8,7 @@
  *
  * A connection's way:
  *   SNIFF -> HEAD -> (BODY) -> PENDING -> HEAD ... or -> OPEN -> (CLOSING) -> LINGER -> DEAD
+ *   SNIFF -> H2 -> LINGER -> DEAD, and each request of it BODY -> PENDING -> LINGER -> DEAD
  */
 #ifndef WEIR_NET_CONN_H
 #define WEIR_NET_CONN_H
@@ -34,6 +35,7 @@ enum conn_state {
     CONN_SNIFF,   /* the first bytes: PROXY header, TLS record, HTTP/2 preface or HTTP/1 */
     CONN_HEAD,    /* a request head, or idle between two requests */
     CONN_BODY,
+    CONN_H2,      /* HTTP/2: each request is a net_conn of its own, in CONN_BODY, CONN_PENDING, then CONN_LINGER (h2.h) */
     CONN_PENDING, /* the request is handed over and not answered */
     CONN_OPEN,    /* WebSocket */
     CONN_CLOSING, /* our close frame is queued or sent, the peer's is awaited */
@@ -41,9 +43,13 @@ enum conn_state {
     CONN_DEAD     /* closed; the memory goes after the turn */
 };
 
+struct h2_session;
+struct h2_stream;
+
 /* What only some connections need, or only for a while. */
 struct conn_extra {
     struct tls_session *tls;
+    struct h2_session *h2;
     struct buf held;   /* received, waits to be looked at; followed by JSON_PADDING bytes of room */
     size_t held_seen;  /* bytes of it already searched for the end of a head */
     struct buf head;   /* the head of the request whose body is arriving */
@@ -83,12 +89,17 @@ struct net_conn {
     bool secure : 1;      /* TLS */
     bool secure_done : 1; /* its handshake is finished */
     bool last : 1;        /* draining: no further request after this one */
+    bool h2 : 1;          /* HTTP/2: a connection, or a request of one */
+    bool h2_request : 1;  /* a request: no socket, no output of its own */
     uint8_t end; /* enum net_end, once it is known */
     uint16_t close_code;
     struct out_queue out;
     /* touched by each message */
     void *user;
-    const struct net_ws_config *ws;
+    union {
+        const struct net_ws_config *ws; /* of a WebSocket */
+        struct h2_stream *stream_h2;    /* of a request of HTTP/2 */
+    };
     struct ws_stream stream;
     int64_t heard_ms;   /* monotonic: anything came */
     int64_t message_ms; /* monotonic: a message came */
@@ -219,6 +230,10 @@ size_t http_conn_head(struct net_conn *conn, char *data, size_t len);
 size_t http_conn_body(struct net_conn *conn, char *data, size_t len);
 void http_conn_refuse(struct net_conn *conn, int status, const char *reason); /* answers and closes */
 bool http_conn_queue(struct net_conn *conn, const void *data, size_t len);    /* raw bytes */
+size_t http_conn_body_limit(struct net_conn *conn, const struct http_request *request);
+/* A request (io->request) is here with its body as it came, without room behind it: takes Content-Encoding off and hands it over, or refuses it. */
+void http_conn_complete(struct net_conn *conn, struct http_request *request, size_t limit, struct buf *body);
+void http_conn_count_status(int status);
 
 /* ---- ws_conn.c ---- */
 size_t ws_conn_feed(struct net_conn *conn, char *data, size_t len);

@@ -8,7 +8,7 @@
  * The first bytes decide: a PROXY header where one is due, 0x16 is a TLS record, "PRI * HTTP/2.0" is HTTP/2 with prior knowledge, the rest
  * HTTP/1. Inside TLS the same question is asked again for the decrypted bytes.
  */
-#include "net/conn.h"
+#include "net/h2.h"
 
 #include "base/json.h" /* JSON_PADDING */
 
@@ -24,6 +24,7 @@ bool conn_stalled(const struct net_conn *conn)
     case CONN_PENDING:
         return conn->extra != NULL && conn->extra->held.len != 0;
     case CONN_HEAD:
+    case CONN_H2: /* a peer that takes nothing is not heard: each of its frames may ask for one of ours */
         return conn->blocked && conn->out.bytes != 0;
     default:
         return false;
@@ -33,17 +34,6 @@ bool conn_stalled(const struct net_conn *conn)
 /* ---- the first bytes ---- */
 
 static const char h2_preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-/* HTTP/2 with prior knowledge ends here, politely: an empty SETTINGS frame, and GOAWAY with HTTP_1_1_REQUIRED (RFC 9113 7). This is the one
-   place that a server for HTTP/2 replaces. */
-static size_t start_h2(struct net_conn *conn, size_t len)
-{
-    static const unsigned char goodbye[] = {0, 0, 0, 4, 0, 0, 0, 0, 0, /* SETTINGS */
-        0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x0d};
-    http_conn_queue(conn, goodbye, sizeof(goodbye));
-    conn_linger(conn);
-    return len;
-}
 
 static size_t start_tls(struct net_conn *conn, const char *data, size_t len)
 {
@@ -81,8 +71,11 @@ static size_t conn_sniff(struct net_conn *conn, const char *data, size_t len)
         return start_proxy(conn, data, len);
     if (data[0] == 0x16 && !conn->secure)
         return start_tls(conn, data, len);
-    if (memcmp(data, h2_preface, common) == 0)
-        return common == sizeof(h2_preface) - 1 ? start_h2(conn, len) : 0;
+    if (memcmp(data, h2_preface, common) == 0) {
+        if (common == sizeof(h2_preface) - 1 && h2_start(conn) != 0)
+            conn_doom(conn, NET_END_LOST);
+        return 0;
+    }
     conn->state = CONN_HEAD;
     return 0;
 }
@@ -98,6 +91,8 @@ static size_t conn_step(struct net_conn *conn, char *data, size_t len)
         return http_conn_head(conn, data, len);
     case CONN_BODY:
         return http_conn_body(conn, data, len);
+    case CONN_H2:
+        return h2_feed(conn, data, len);
     case CONN_OPEN:
     case CONN_CLOSING:
         return ws_conn_feed(conn, data, len);

@@ -3,7 +3,7 @@
  * and life limits, the close handshake. Messages never move it: they only note their time, and when the timer fires the deadline is computed anew
  * and, if it lies ahead, the timer is set again. So a busy connection pays for its timer once per heartbeat interval, not once per message.
  */
-#include "net/conn.h"
+#include "net/h2.h"
 
 #include "base/counter.h"
 
@@ -40,6 +40,8 @@ static int64_t conn_deadline(const struct net_conn *conn)
         return conn->since_ms + (conn->begun || !conn->served ? config->head_timeout_ms : config->keep_alive_ms);
     case CONN_BODY:
         return conn->since_ms + config->body_timeout_ms;
+    case CONN_H2:
+        return h2_deadline(conn);
     case CONN_OPEN:
         return open_deadline(conn);
     case CONN_CLOSING:
@@ -92,7 +94,13 @@ static void conn_expired(struct net_conn *conn, int64_t now)
         open_expired(conn, now);
         break;
     case CONN_BODY:
-        http_conn_refuse(conn, 408, "the request body did not arrive in time");
+        if (conn->h2_request && h2_body_waits(conn))
+            conn_since(conn);
+        else
+            http_conn_refuse(conn, 408, "the request body did not arrive in time");
+        break;
+    case CONN_H2:
+        h2_expired(conn);
         break;
     case CONN_HEAD:
         if (conn->begun && conn->out.bytes == 0) {

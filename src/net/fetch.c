@@ -53,7 +53,7 @@ static void job_finish(struct fetch_pool *pool, struct fetch_job *job, int error
 {
     struct fetch_response response = {
         .error = error, .status = status, .headers = buf_text(&job->response_headers),
-        .body = buf_text(&job->response_body), .message = message, .elapsed_ms = clock_mono_ms() - job->started_ms};
+        .body = buf_text(&job->response_body), .message = message, .elapsed_ms = clock_mono_ms() - job->started_ms, .unsent = job->unsent};
     if (error)
         counter_add(COUNTER_fetch_failures, 1);
     atomic_fetch_sub(&pool->accepted, 1); /* first: the callback may start the next request in this one's place */
@@ -101,6 +101,7 @@ static void job_complete(struct fetch_pool *pool, struct fetch_job *job, CURLcod
     long status = 0;
     curl_easy_getinfo(job->easy, CURLINFO_RESPONSE_CODE, &status);
     job_land(pool, job);
+    job->unsent = code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST;
     const char *message = job->too_large ? "the answer is larger than its limit" : curl_easy_strerror(code);
     job_finish(pool, job, error_of(code, job), (int)status, code == CURLE_OK ? NULL : message);
 }

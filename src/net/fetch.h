@@ -50,6 +50,7 @@ struct fetch_response {
     struct text body;
     const char *message; /* a sentence when error is set */
     int64_t elapsed_ms;  /* since fetch_start */
+    bool unsent;         /* error is set, and no connection was made: nobody has seen the request */
 };
 
 /* Called exactly once for each request that fetch_start took, on the pool's thread: hand over and return. It may call

@@ -19,6 +19,7 @@ struct fetch_job {
     bool has_content_type, has_expect, is_get, is_head;
     struct buf response_headers, response_body;
     bool too_large;                  /* the answer crossed a limit */
+    bool unsent;                     /* no connection was made */
     void *easy, *header_list;        /* libcurl's, while in flight */
     char memory[];
 };

@@ -8,16 +8,17 @@
  *
  * What cannot be understood ends the connection after the answer: where the next request begins is unknown then (RFC 9112 9.3).
  */
-#include "net/conn.h"
+#include "net/h2.h"
 
 #include "base/assert.h"
 #include "base/counter.h"
 #include "base/json.h" /* JSON_PADDING */
 #include "net/inflate_body.h"
 
+#include <openssl/sha.h>
 #include <stdio.h>
 
-enum { HEAD_ROOM = 384 }; /* bytes of the status line and our own header lines */
+enum { HEAD_ROOM = 384 }; /* bytes: more than the status line and our own header lines ever have (none is longer than 64) */
 
 /* ---- answers ---- */
 
@@ -40,7 +41,7 @@ static const char *connection_line(const struct net_conn *conn, bool closing)
     return conn->old_http ? "Connection: keep-alive\r\n" : "";
 }
 
-static void count_status(int status)
+void http_conn_count_status(int status)
 {
     if (status >= 500)
         counter_add(COUNTER_http_responses_5xx, 1);
@@ -51,13 +52,21 @@ static void count_status(int status)
 /* Our part of the head; returns its length. */
 static size_t format_head(struct net_conn *conn, int status, size_t content, bool closing, char out[HEAD_ROOM])
 {
-    char length[40] = "";
-    if (status >= 200 && status != 204 && status != 304) /* RFC 9110 8.6 */
-        snprintf(length, sizeof(length), "Content-Length: %zu\r\n", content);
-    int len = snprintf(out, HEAD_ROOM, "HTTP/1.1 %d %s\r\nDate: %s\r\n%s%s", status, http_status_text(status), io_date(conn->io),
-        length, connection_line(conn, closing));
-    ASSERT(len > 0 && len < HEAD_ROOM);
-    return (size_t)len;
+    char *at = text_put(out, TEXT("HTTP/1.1 "));
+    at = text_put_u64(at, (uint64_t)status);
+    at = text_put(at, TEXT(" "));
+    at = text_put(at, text_of(http_status_text(status)));
+    at = text_put(at, TEXT("\r\nDate: "));
+    at = text_put(at, text_of(io_date(conn->io)));
+    at = text_put(at, TEXT("\r\n"));
+    if (status >= 200 && status != 204 && status != 304) { /* RFC 9110 8.6 */
+        at = text_put(at, TEXT("Content-Length: "));
+        at = text_put_u64(at, content);
+        at = text_put(at, TEXT("\r\n"));
+    }
+    at = text_put(at, text_of(connection_line(conn, closing)));
+    ASSERT(at - out < HEAD_ROOM);
+    return (size_t)(at - out);
 }
 
 /* The answer is queued: what comes next on this connection. */
@@ -85,6 +94,8 @@ int net_http_respond(struct net_conn *conn, int status, struct text headers, str
     bool closing = (flags & NET_HTTP_CLOSE) || !conn->keep_alive || conn->eof || conn->last || conn->upgrade;
     if (flags & NET_HTTP_NO_BODY)
         body.len = 0;
+    if (conn->h2_request)
+        return h2_respond(conn, status, headers, body);
     size_t head_len = format_head(conn, status, body.len, closing, head);
     if (conn->head_only || status == 204 || status == 304)
         body.len = 0;
@@ -103,7 +114,7 @@ int net_http_respond(struct net_conn *conn, int status, struct text headers, str
     memcpy(at, "\r\n", 2);
     if (body.len != 0)
         memcpy(at + 2, body.data, body.len);
-    count_status(status);
+    http_conn_count_status(status);
     if (conn->upgrade)
         counter_add(COUNTER_ws_refused, 1);
     http_answered(conn, closing);
@@ -177,7 +188,7 @@ static void http_dispatch(struct net_conn *conn, const struct http_request *requ
 
 /* ---- heads ---- */
 
-static size_t body_limit(struct net_conn *conn, const struct http_request *request)
+size_t http_conn_body_limit(struct net_conn *conn, const struct http_request *request)
 {
     const struct net_server *server = conn->io->server;
     return server->events.on_body_limit != NULL ? server->events.on_body_limit(server->events.context, conn, request)
@@ -187,7 +198,7 @@ static size_t body_limit(struct net_conn *conn, const struct http_request *reque
 /* A request with a body. Returns the bytes taken. */
 static size_t http_begin_body(struct net_conn *conn, const struct http_request *request, char *data, size_t len, size_t head)
 {
-    size_t limit = body_limit(conn, request);
+    size_t limit = http_conn_body_limit(conn, request);
     uint64_t length = request->content_length > 0 ? (uint64_t)request->content_length : 0;
     if (!request->chunked && length > limit) {
         http_conn_refuse(conn, 413, "the request body is too large");
@@ -308,6 +319,32 @@ static int body_inflate(const struct http_request *request, size_t limit, struct
     return rc == 0 ? 0 : rc == ERR_TOO_LARGE ? 413 : rc == ERR_MEMORY ? 503 : 400;
 }
 
+static bool is_signed(const struct http_request *request)
+{
+    return http_header_get(request, "authorization").data != NULL || http_query_get(request->query, "X-Amz-Signature").data != NULL;
+}
+
+/* A signature covers the bytes that travelled, and they are gone once they are inflated. */
+static void body_hash(struct http_request *request, const struct buf *body)
+{
+    if (!(request->gzip || request->deflate) || !is_signed(request))
+        return;
+    SHA256((const unsigned char *)(body->len != 0 ? body->data : ""), body->len, request->wire_sha256);
+    request->wire_hashed = true;
+}
+
+void http_conn_complete(struct net_conn *conn, struct http_request *request, size_t limit, struct buf *body)
+{
+    body_hash(request, body);
+    int status = body_inflate(request, limit, body);
+    if (status == 0 && buf_reserve(body, JSON_PADDING) != 0)
+        status = 503;
+    if (status != 0)
+        http_conn_refuse(conn, status, status == 413 ? "the request body is too large" : "the request body cannot be decoded");
+    else
+        http_dispatch(conn, request, buf_text(body));
+}
+
 static void body_done(struct net_conn *conn)
 {
     struct http_request *request = &conn->io->request;
@@ -318,13 +355,7 @@ static void body_done(struct net_conn *conn)
     memset(&conn->extra->body, 0, sizeof(body));
     int size = http_request_parse(head.data, head.len, request, NULL);
     ASSERT(size > 0 && (size_t)size == head.len); /* it was parsed when it came */
-    int status = body_inflate(request, limit, &body);
-    if (status == 0 && buf_reserve(&body, JSON_PADDING) != 0)
-        status = 503;
-    if (status != 0)
-        http_conn_refuse(conn, status, status == 413 ? "the request body is too large" : "the request body cannot be decoded");
-    else
-        http_dispatch(conn, request, buf_text(&body));
+    http_conn_complete(conn, request, limit, &body);
     buf_fini(&head);
     buf_fini(&body);
 }

@@ -321,7 +321,7 @@ static void request_reset(struct http_request *request)
     request->headers = 0;
     request->content_length = -1;
     request->chunked = request->keep_alive = request->expect_continue = request->upgrade_websocket = false;
-    request->gzip = request->deflate = request->accept_gzip = false;
+    request->gzip = request->deflate = request->accept_gzip = request->wire_hashed = false;
 }
 
 int http_request_parse(const char *data, size_t len, struct http_request *request, const char **reason)

@@ -30,6 +30,8 @@ struct http_request {
     bool upgrade_websocket;     /* Connection has "upgrade" and Upgrade has "websocket" */
     bool gzip, deflate;         /* Content-Encoding of the body */
     bool accept_gzip;
+    bool wire_hashed;               /* the body was compressed and the request is signed: wire_sha256 is the hash of what travelled */
+    unsigned char wire_sha256[32];
 };
 
 /* Parses the head. >0: bytes of the head, blank line included; 0: more bytes are needed; <0: minus the HTTP status to answer with

@@ -10,7 +10,7 @@
  * peer time and us nothing. One descriptor is kept in reserve: without it a full table would leave the listener readable for ever with no way to
  * take the socket off the queue and say so.
  */
-#include "net/conn.h"
+#include "net/h2.h"
 
 #include "base/assert.h"
 #include "base/counter.h"
@@ -391,6 +391,9 @@ static void drain_conn(struct net_conn *conn, int64_t spread_ms)
         break;
     case CONN_SNIFF:
         conn_doom(conn, NET_END_DRAIN);
+        break;
+    case CONN_H2:
+        h2_drain(conn);
         break;
     case CONN_HEAD:
         if (!conn->begun && conn->out.bytes == 0)

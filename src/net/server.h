@@ -1,10 +1,13 @@
 /*
- * The network core: listeners, connections, HTTP/1.1 and WebSocket on one port, TLS beside plain (the first byte tells), with a
+ * The network core: listeners, connections, HTTP/1.1, HTTP/2 and WebSocket on one port, TLS beside plain (the first bytes tell), with a
  * bounded output queue per connection. It knows nothing of APIs, routes or rooms: a struct net_events of function pointers, filled by
  * the gateway, decides.
  *
  * Threads: every io thread runs one loop with its own listener (SO_REUSEPORT) and owns its connections for life; nothing here is
  * shared but the immutable configuration. All functions below run on the connection's io thread unless they say otherwise.
+ *
+ * HTTP/2: each request is a struct net_conn of its own, without a socket but with an id, from its body's arrival until it is answered or reset; then on_gone.
+ * Above this header nobody needs to know (h2.h).
  *
  * Memory: an idle plain WebSocket connection costs its struct net_conn (<= 256 bytes) and what the gateway hangs on `user`. Reads go
  * through one large buffer per thread; a connection holds memory only for a partial frame, a backlog of output, TLS or deflate.

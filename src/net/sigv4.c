@@ -296,12 +296,14 @@ static enum sigv4_status coverage_check(const struct sigv4_request *request, str
 /* "20150830T123600Z" */
 static bool amz_date_read(struct text date, int64_t *wall_ms)
 {
-    char iso[32];
+    static const char form[] = "yyyy-mm-ddThh:mm:ssZ";
+    char iso[sizeof(form)];
     if (date.len != AMZ_DATE_LEN || date.data[8] != 'T' || date.data[15] != 'Z')
         return false;
-    const char *d = date.data;
-    int len = snprintf(iso, sizeof(iso), "%.4s-%.2s-%.2sT%.2s:%.2s:%.2sZ", d, d + 4, d + 6, d + 9, d + 11, d + 13);
-    return len > 0 && clock_parse_iso(iso, (size_t)len, wall_ms) == 0;
+    const char *from = date.data;
+    for (size_t i = 0; i < sizeof(form); i++)
+        iso[i] = form[i] == '-' || form[i] == ':' || !form[i] ? form[i] : *from++;
+    return clock_parse_iso(iso, sizeof(form) - 1, wall_ms) == 0;
 }
 
 static enum sigv4_status time_check(const struct claim *claim, int64_t now_ms, struct sigv4_identity *identity)
@@ -324,9 +326,15 @@ static enum sigv4_status time_check(const struct claim *claim, int64_t now_ms, s
 
 static size_t cache_id(const struct claim *claim, char *out, size_t size)
 {
-    int len = snprintf(out, size, "%.*s/%.*s/%.*s/%.*s", TEXT_FMT(claim->access_key), TEXT_FMT(claim->scope.date),
-                       TEXT_FMT(claim->scope.region), TEXT_FMT(claim->scope.service));
-    return len > 0 && (size_t)len < size ? (size_t)len : 0;
+    const struct text part[] = {claim->access_key, claim->scope.date, claim->scope.region, claim->scope.service};
+    char *at = out;
+    for (size_t i = 0; i < 4; i++) {
+        if (part[i].len >= size - (size_t)(at - out))
+            return 0;
+        at = text_put(at, part[i]);
+        *at++ = '/';
+    }
+    return (size_t)(at - out) - 1;
 }
 
 static const unsigned char *signing_key(struct sigv4 *sigv4, const struct claim *claim, struct text secret)
@@ -361,9 +369,9 @@ static enum sigv4_status payload_check(struct sigv4 *sigv4, const struct sigv4_r
     unsigned char digest[SIGV4_HASH_SIZE];
     if (identity->payload_unsigned)
         return SIGV4_OK;
-    if (!sigv4_sha256(sigv4->hash, request->body, digest))
+    if (!request->body_sha256 && !sigv4_sha256(sigv4->hash, request->body, digest))
         return fail(identity, SIGV4_INCOMPLETE, "out of memory");
-    sigv4_hex(digest, hex);
+    sigv4_hex(request->body_sha256 ? request->body_sha256 : digest, hex);
     if (!claim->content_hash.len)
         claim->content_hash = text_make(hex, SIGV4_HEX_SIZE);
     else if (!text_equal(claim->content_hash, text_make(hex, SIGV4_HEX_SIZE)))

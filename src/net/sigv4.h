@@ -31,6 +31,7 @@ struct sigv4_request {
     const struct sigv4_header *headers;
     size_t header_count;  /* with "host" or ":authority" among them (either answers for the other) */
     struct text body;     /* the bytes as received (compressed if they came compressed) */
+    const unsigned char *body_sha256; /* their hash when it is known and they are not at hand, 32 bytes; NULL: of `body` */
 };
 
 enum sigv4_status {

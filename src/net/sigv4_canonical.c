@@ -306,11 +306,13 @@ int sigv4_signature(struct sigv4_hash *hash, const unsigned char key[SIGV4_HASH_
         return ERR_MEMORY;
     sigv4_hex(digest, digest_hex);
     buf_clear(out);
-    int code = buf_add_format(out, SIGV4_ALGORITHM "\n%.*s\n%.*s/%.*s/%.*s/" SIGV4_TERMINATOR "\n%.*s",
-                              TEXT_FMT(amz_date), TEXT_FMT(scope->date), TEXT_FMT(scope->region),
-                              TEXT_FMT(scope->service), SIGV4_HEX_SIZE, digest_hex);
-    if (code)
-        return code;
+    const struct text piece[] = {TEXT(SIGV4_ALGORITHM "\n"), amz_date, TEXT("\n"), scope->date, TEXT("/"), scope->region, TEXT("/"), scope->service,
+        TEXT("/" SIGV4_TERMINATOR "\n"), text_make(digest_hex, SIGV4_HEX_SIZE)};
+    for (size_t i = 0; i < sizeof(piece) / sizeof(piece[0]); i++) {
+        int code = buf_add_text(out, piece[i]);
+        if (code)
+            return code;
+    }
     if (!sigv4_hmac(hash, text_make(key, SIGV4_HASH_SIZE), buf_text(out), digest))
         return ERR_MEMORY;
     sigv4_hex(digest, hex);

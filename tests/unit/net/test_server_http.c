@@ -402,24 +402,6 @@ static void nobody_is_trusted_unasked(void **state)
     fixture_stop(&f);
 }
 
-static void http2_is_told_to_go_away(void **state)
-{
-    (void)state;
-    static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-    fixture_start(&f);
-    int fd = client_open(&f);
-    for (size_t i = 0; i < sizeof(preface) - 1; i++)
-        client_send(fd, preface + i, 1);
-    unsigned char answer[26];
-    client_read(fd, answer, sizeof(answer));
-    assert_int_equal(answer[3], 4);   /* SETTINGS */
-    assert_int_equal(answer[12], 7);  /* GOAWAY */
-    assert_int_equal(answer[25], 0xd); /* HTTP_1_1_REQUIRED */
-    assert_eof(fd);
-    close(fd);
-    fixture_stop(&f);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -439,7 +421,6 @@ int main(void)
         cmocka_unit_test_setup(a_client_that_reads_nothing_is_not_read, setup),
         cmocka_unit_test_setup(proxies, setup),
         cmocka_unit_test_setup(nobody_is_trusted_unasked, setup),
-        cmocka_unit_test_setup(http2_is_told_to_go_away, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -56,7 +56,7 @@ struct vector {
 
 static struct sigv4_request request_of(const struct vector *v)
 {
-    struct sigv4_request request = {text_of(v->method), text_of(v->target), v->headers, 0, text_of(v->body)};
+    struct sigv4_request request = {text_of(v->method), text_of(v->target), v->headers, 0, text_of(v->body), NULL};
     while (request.header_count < COUNT(v->headers) && v->headers[request.header_count].name.len)
         request.header_count++;
     return request;
@@ -181,7 +181,7 @@ static void test_authority(void **state)
     assert_int_equal(verify(*state, &v, &identity), SIGV4_OK);
 
     struct sigv4_header headers[3] = {{TEXT(":authority"), TEXT("h")}};
-    struct sigv4_request request = {TEXT("POST"), TEXT("/"), headers, 1, TEXT("x")};
+    struct sigv4_request request = {TEXT("POST"), TEXT("/"), headers, 1, TEXT("x"), NULL};
     struct sigv4_signer signer = {TEXT(KEY), TEXT(SECRET), TEXT_NONE, TEXT("eu-west-1"), TEXT("kinesis"), false, 0};
     struct buf authorization;
     char date[SIGV4_DATE_SIZE];
@@ -194,6 +194,32 @@ static void test_authority(void **state)
     assert_int_equal(sigv4_verify(*state, &request, at(NOW), &identity), SIGV4_OK);
     headers[0].name = TEXT("host");
     assert_int_equal(sigv4_verify(*state, &request, at(NOW), &identity), SIGV4_OK);
+    buf_fini(&authorization);
+}
+
+/* The hash of what travelled, when the body is no longer as it came. */
+static void test_body_hash(void **state)
+{
+    static const unsigned char of_body[32] = {0x23, 0x0d, 0x83, 0x58, 0xdc, 0x8e, 0x88, 0x90, 0xb4, 0xc5, 0x8d, 0xee, 0xb6, 0x29, 0x12, 0xee, 0x2f, 0x20, 0x35, 0x7a, 0xe9, 0x2a, 0x5c,
+        0xc8, 0x61, 0xb9, 0x8e, 0x68, 0xfe, 0x31, 0xac, 0xb5}; /* SHA-256 of "body" */
+    struct sigv4_identity identity;
+    struct sigv4_header headers[3] = {H("host", "h")};
+    struct sigv4_request request = {TEXT("POST"), TEXT("/"), headers, 1, TEXT("body"), NULL};
+    struct sigv4_signer signer = {TEXT(KEY), TEXT(SECRET), TEXT_NONE, TEXT("eu-west-1"), TEXT("dynamodb"), false, 0};
+    struct buf authorization;
+    char date[SIGV4_DATE_SIZE];
+    buf_init(&authorization, 4096);
+    assert_int_equal(sigv4_sign(&signer, &request, at(NOW), &authorization, date), 0);
+    headers[1] = (struct sigv4_header){TEXT("authorization"), buf_text(&authorization)};
+    headers[2] = (struct sigv4_header){TEXT("x-amz-date"), text_of(date)};
+    request.header_count = 3;
+    request.body = TEXT("the same, inflated");
+    assert_int_equal(sigv4_verify(*state, &request, at(NOW), &identity), SIGV4_MISMATCH);
+    request.body_sha256 = of_body;
+    assert_int_equal(sigv4_verify(*state, &request, at(NOW), &identity), SIGV4_OK);
+    request.body = TEXT("body");
+    request.body_sha256 = (const unsigned char[32]){1};
+    assert_int_equal(sigv4_verify(*state, &request, at(NOW), &identity), SIGV4_MISMATCH);
     buf_fini(&authorization);
 }
 
@@ -428,7 +454,7 @@ static void round_trip(struct sigv4 *sigv4, const struct sigv4_signer *signer, c
 {
     struct sigv4_identity identity;
     struct sigv4_header headers[6] = {H("Host", "localhost:1"), H("X-Twice", "b"), H("x-twice", "a")};
-    struct sigv4_request request = {TEXT("POST"), text_of(target), headers, 3, TEXT("body")};
+    struct sigv4_request request = {TEXT("POST"), text_of(target), headers, 3, TEXT("body"), NULL};
     struct buf out;
     char date[SIGV4_DATE_SIZE];
     int64_t now = at(NOW);
@@ -476,7 +502,7 @@ static void test_round_trips(void **state)
 static void test_signer_refuses(void **state)
 {
     struct sigv4_header headers[1] = {H("Host", "h")};
-    struct sigv4_request request = {TEXT("GET"), TEXT("/"), headers, 1, TEXT_NONE};
+    struct sigv4_request request = {TEXT("GET"), TEXT("/"), headers, 1, TEXT_NONE, NULL};
     struct sigv4_signer good = {TEXT(KEY), TEXT(SECRET), TEXT_NONE, TEXT("r"), TEXT("s"), false, 60}, bad;
     struct buf out;
     char date[SIGV4_DATE_SIZE];
@@ -502,6 +528,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_measured, setup, teardown),
         cmocka_unit_test_setup_teardown(test_session_token, setup, teardown),
         cmocka_unit_test_setup_teardown(test_authority, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_body_hash, setup, teardown),
         cmocka_unit_test_setup_teardown(test_tampering, setup, teardown),
         cmocka_unit_test_setup_teardown(test_every_signature_digit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_forms, setup, teardown),
