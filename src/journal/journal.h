@@ -109,6 +109,10 @@ uint64_t journal_epoch(const struct journal *j);   /* 1, 2, ...: grows with each
    when it is older, hence no const. Any thread. */
 bool journal_writable(struct journal *j);
 
+/* The first sequence of the segment that holds `sequence`, for those who walk from the newest to the oldest. 0: it was truncated away, or was never appended.
+   Any thread. */
+uint64_t journal_segment_first(struct journal *j, uint64_t sequence);
+
 /* Forgets whole segments whose records are all below `below`; the newest segment always stays. What is
    forgotten is not readable from now on (readers inside such a segment may finish it); the files are recycled
    or removed by the keeper thread, oldest first, once no reader is in them. Always 0; a failed removal is
@@ -123,6 +127,21 @@ int journal_reader_open(struct journal *j, uint64_t from, struct journal_reader 
    unchanged. */
 int journal_reader_next(struct journal_reader *r, uint64_t *sequence, struct text *record, struct err *err);
 void journal_reader_close(struct journal_reader *r);
+
+/* What journal_copy copied. Plain value. */
+struct journal_copied {
+    uint64_t segments, bytes;
+    uint64_t first, last; /* sequences; last: durable when the copy began, the copy may hold later ones too */
+};
+
+/* Copies the segments that hold `from` and all later durable records into a folder (made with 0700; its files
+   0600), byte for byte and synced: a journal of its own, which opens with the same cipher. The writer goes on
+   meanwhile. `from` may be journal_last()+1. on_bytes (may be NULL) is told of each piece; what it answers but
+   0 ends the copy. ERR_NOT_FOUND: truncated away before it was copied; keep truncation away, or begin again with
+   an empty folder. ERR_IO, ERR_DISK_FULL, ERR_CORRUPT, ERR_MEMORY. Any thread; it blocks. */
+int journal_copy(struct journal *j, uint64_t from, const char *folder,
+    int (*on_bytes)(void *context, uint64_t bytes), void *context, struct journal_copied *out,
+    struct err *err);
 
 /* What journal_verify found. Plain value. */
 struct journal_report {

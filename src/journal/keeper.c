@@ -16,14 +16,15 @@
 #include <unistd.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "base/counter.h"
 #include "base/log.h"
 #include "journal/internal.h"
 
-#define FILL_CHUNK ((size_t)1 << 20) /* bytes of one zero write */
-#define FILL_SYNC_EVERY                                                                                      \
-    ((size_t)4 << 20) /* bytes; small steps, so that a commit's fdatasync never waits for a big one */
+#define FILL_STEP ((size_t)512 << 10)          /* bytes written and synced at once: a commit's fdatasync may have to wait for them */
+#define FILL_PAUSE_MAX_NS (50 * INT64_C(1000000)) /* after a step; it also bounds how long a close waits for the keeper */
 
 uint64_t journal_keeper_serial(struct journal *j)
 {
@@ -78,23 +79,31 @@ void journal_keeper_shed(struct journal *j)
     }
 }
 
+/* The disk is the writer's for as long as the step before took. So half of it is left to commits while a segment is filled, which is asked for when half of the
+   one before is still to be written. */
+static void pause_for(const struct journal *j, int64_t ns)
+{
+    ns = ns < FILL_PAUSE_MAX_NS ? ns : FILL_PAUSE_MAX_NS;
+    if (!j->foreground && ns > 0)
+        nanosleep(&(struct timespec){.tv_nsec = (long)ns}, NULL);
+}
+
 /* Zeros from `from` to `to`, synced. -errno; -ECANCELED when the journal closes. */
 static int fill(struct journal *j, int handle, uint64_t from, uint64_t to)
 {
-    char *zeros = calloc(1, FILL_CHUNK);
+    char *zeros = calloc(1, FILL_STEP);
     if (!zeros)
         return -ENOMEM;
     int code = 0;
-    uint64_t unsynced = 0;
     while (!code && from < to) {
-        size_t len = to - from < FILL_CHUNK ? (size_t)(to - from) : FILL_CHUNK;
+        size_t len = to - from < FILL_STEP ? (size_t)(to - from) : FILL_STEP;
+        int64_t began = clock_mono_ns();
         code = atomic_load(&j->stop) ? -ECANCELED : journal_files_write(j->files, handle, zeros, len, from);
-        from += len;
-        unsynced += len;
-        if (!code && (unsynced >= FILL_SYNC_EVERY || from == to)) {
+        if (!code)
             code = j->files->datasync(j->files->context, handle);
-            unsynced = 0;
-        }
+        from += len;
+        if (!code && from < to)
+            pause_for(j, clock_mono_ns() - began);
     }
     free(zeros);
     return code;

@@ -39,6 +39,17 @@ static struct journal_segment *find(struct journal *j, uint64_t sequence)
     return segment->dropped || segment->header.first > sequence ? NULL : segment;
 }
 
+uint64_t journal_segment_first(struct journal *j, uint64_t sequence)
+{
+    if (sequence > atomic_load_explicit(&j->last, memory_order_acquire))
+        return 0;
+    pthread_mutex_lock(&j->lock);
+    const struct journal_segment *segment = find(j, sequence);
+    uint64_t first = segment ? segment->header.first : 0;
+    pthread_mutex_unlock(&j->lock);
+    return first;
+}
+
 /* The nearest known offset at or before a sequence. Lock held. */
 static void find_offset(struct journal_reader *r, const struct journal_segment *segment)
 {

@@ -422,6 +422,19 @@ static void test_truncate_and_readers(void **state)
     assert_int_equal(journal_sync(j, &err), 0);
     journal_truncate(j, 1); /* nothing is below */
     assert_int_equal(journal_first(j), 1);
+    /* The segments, from the newest to the oldest, hold every sequence once. */
+    uint64_t segments = 0, at = 100;
+    while (at > 0) {
+        uint64_t start = journal_segment_first(j, at);
+        assert_true(start >= 1 && start <= at);
+        for (uint64_t inside = start; inside <= at; inside++)
+            assert_int_equal(journal_segment_first(j, inside), start);
+        at = start - 1;
+        segments++;
+    }
+    assert_true(segments > 3);
+    assert_int_equal(journal_segment_first(j, 0), 0);
+    assert_int_equal(journal_segment_first(j, 101), 0);
     for (uint64_t from = 1; from <= 101; from++) /* from every sequence */
         assert_int_equal(model_read(m, j, from, &err), 0);
     struct journal_reader *old, *r;
@@ -432,6 +445,8 @@ static void test_truncate_and_readers(void **state)
     journal_truncate(j, 60);
     uint64_t first = journal_first(j);
     assert_true(first > 40 && first <= 60);
+    assert_int_equal(journal_segment_first(j, first - 1), 0);
+    assert_int_equal(journal_segment_first(j, first), first);
     assert_int_equal(journal_reader_open(j, first - 1, &r, &err), ERR_NOT_FOUND);
     assert_int_equal(journal_reader_next(old, &sequence, &record, &err), 0); /* it may finish its segment */
     assert_int_equal(sequence, 3);
