@@ -89,16 +89,17 @@ static void try_tree(
     const struct expr_projection *projection;
     const struct attr *out;
     struct expr_key_range range;
-    struct expr_key_schema schema = {.hash = {TEXT("a")},
-        .range = {TEXT("b")},
-        .hash_type = {ATTR_STRING},
-        .range_type = {ATTR_NUMBER},
-        .hashes = 1,
-        .ranges = 1};
+    struct store_key schema = {
+        .part = {{TEXT("a"), ATTR_STRING}, {TEXT("b"), ATTR_NUMBER}, {TEXT("c"), ATTR_BINARY}, {TEXT("d"), ATTR_STRING},
+            {TEXT("e"), ATTR_NUMBER}}};
     switch (kind) {
     case EXPR_KEY_CONDITION:
         if (!expr_key_condition_bind(env, tree, &keys))
-            expr_key_condition_resolve(env, keys, &schema, &range);
+            for (size_t hashes = 1; hashes <= 2; hashes++) {
+                schema.hashes = hashes;
+                schema.ranges = 5 - hashes;
+                expr_key_condition_resolve(env, keys, &schema, &range);
+            }
         break;
     case EXPR_PROJECTION:
         if (!expr_projection_bind(env, tree, &projection))

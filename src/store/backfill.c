@@ -1,6 +1,6 @@
 /*
- * Work in slices: filling a new index (or ordered count, or the expiry rows of a new ttl attribute) over
- * existing items, and removing the debris of dropped ones.
+ * Work in slices: filling a new index (or ordered count, or the expiry rows of a new ttl attribute, and the due
+ * times in the index entries) over existing items, and removing the debris of dropped ones.
  *
  * A fill walks the items in the order of their primary keys and notes the last one done in a progress row, in
  * the same stage as the entries: it survives crashes and roll-backs, and writes meanwhile know by the same
@@ -37,8 +37,11 @@ static int fill_item(const struct slice *s, struct text row, struct text value)
         .due_after = due_of(s->def, item)};
     if (s->index)
         return index_apply(&change, s->index);
-    if (s->part == PART_TTL)
-        return expiry_apply(&change);
+    if (s->part == PART_TTL) {
+        for (size_t i = 0; i < s->def->decl.indexes && !rc; i++)
+            rc = index_mark(&change, s->def->index[i]);
+        return rc ? rc : expiry_apply(&change);
+    }
     return count_adjust(s->view, s->table, s->def, NULL, key, 1);
 }
 

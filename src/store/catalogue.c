@@ -12,8 +12,8 @@
  */
 #include "store/internal.h"
 
-#define DEFINITION_VERSION 1
-enum { FLAG_CHANGES = 1, FLAG_VOLATILE = 2, FLAG_COUNTED = 4 };
+#define DEFINITION_VERSION 2 /* 1: indexes had one hash and perhaps one range attribute. Read, no longer written */
+enum { FLAG_CHANGES = 1, FLAG_VOLATILE = 2, FLAG_COUNTED = 4, FLAG_FILLING = 8, FLAG_RECOVERY = 16, FLAG_FOLLOWED = 32, FLAG_TTL_SINCE = 64 };
 
 /* ---- looking up ---- */
 
@@ -94,6 +94,27 @@ const struct store_index_decl *store_index_decl(const struct store_index *index)
     return &index->decl;
 }
 
+const struct store_key *store_key_of(const struct store_table *table, const struct store_index *index)
+{
+    return entry_schema(catalogue_newest(table), index);
+}
+
+bool store_key_has(const struct store_key *key, struct text name)
+{
+    for (size_t i = 0; i < store_key_parts(key); i++)
+        if (text_equal(key->part[i].name, name))
+            return true;
+    return false;
+}
+
+void definition_key_set(struct definition *def)
+{
+    const struct store_table_decl *decl = &def->decl;
+    def->key = (struct store_key){.part = {{decl->hash, decl->hash_type}, {decl->range, decl->range_type}},
+        .hashes = 1,
+        .ranges = decl->range.len > 0};
+}
+
 struct text store_table_name(const struct store_table *table)
 {
     return table->name;
@@ -107,6 +128,47 @@ uint32_t store_table_id(const struct store_table *table)
 const struct store_table_decl *store_table_decl(const struct store_table *table)
 {
     return &catalogue_newest(table)->decl;
+}
+
+bool store_table_filling(const struct store_table *table)
+{
+    return catalogue_newest(table)->state.filling;
+}
+
+struct store_recovery store_table_recovery(const struct store_table *table)
+{
+    return catalogue_newest(table)->state.recovery;
+}
+
+int64_t store_table_ttl_since(const struct store_table *table)
+{
+    const struct definition *def = atomic_load_explicit(&table->committed, memory_order_acquire);
+    return def && def->decl.ttl.len ? def->state.ttl_since_ms : INT64_MAX;
+}
+
+uint64_t store_table_followed_since(const struct store_table *table)
+{
+    return catalogue_newest(table)->state.followed_since;
+}
+
+bool store_table_keeps_changes(const struct store_table *table)
+{
+    return definition_keeps_changes(catalogue_newest(table));
+}
+
+int store_item_fits(const struct store_table *table, const struct attr *item, struct err *err)
+{
+    const struct definition *def = catalogue_newest(table);
+    struct buf key;
+    buf_init(&key, KEY_BYTES_MAX);
+    int rc = primary_add(&key, def, item, err);
+    buf_fini(&key);
+    return rc ? rc : index_check(def, item, err);
+}
+
+bool store_item_expired(const struct store_table *table, const struct attr *item, int64_t now_s)
+{
+    return due_is_past(due_of(catalogue_newest(table), item), now_s);
 }
 
 int64_t store_table_count(const struct store_table *table)
@@ -148,8 +210,10 @@ int catalogue_commit(struct store_stage *stage)
             atomic_store_explicit(&staged->table->committed, staged->definition, memory_order_release);
         if (staged->kind == STAGED_CREATE)
             rc = list_publish(stage->store, NULL, staged->table);
-        else if (staged->kind == STAGED_DROP)
+        else if (staged->kind == STAGED_DROP) {
+            atomic_store(&staged->table->gone, true);
             rc = list_publish(stage->store, staged->table, NULL);
+        }
     }
     return rc;
 }
@@ -174,13 +238,20 @@ static void encode_key(struct buf *out, struct text name, enum attr_type type)
     buf_add_u8(out, (uint8_t)type);
 }
 
+void index_key_encode(struct buf *out, const struct store_key *key)
+{
+    buf_add_u8(out, (uint8_t)key->hashes);
+    buf_add_u8(out, (uint8_t)key->ranges);
+    for (size_t i = 0; i < store_key_parts(key); i++)
+        encode_key(out, key->part[i].name, key->part[i].type);
+}
+
 static void encode_index(struct buf *out, const struct store_index *index)
 {
     const struct store_index_decl *decl = &index->decl;
     buf_add_be16(out, index->id);
     buf_add_bytes(out, decl->name);
-    encode_key(out, decl->hash, decl->hash_type);
-    encode_key(out, decl->range, decl->range_type);
+    index_key_encode(out, &decl->key);
     buf_add_u8(out, (uint8_t)decl->projection);
     buf_add_u8(out, decl->counted);
     buf_add_u8(out, (uint8_t)decl->includes);
@@ -197,12 +268,23 @@ int catalogue_encode(struct buf *out, const struct definition *def)
     encode_key(out, decl->range, decl->range_type);
     buf_add_bytes(out, decl->ttl);
     buf_add_u8(out, (uint8_t)((decl->changes ? FLAG_CHANGES : 0) | (decl->volatile_rows ? FLAG_VOLATILE : 0) |
-                              (decl->counted ? FLAG_COUNTED : 0)));
+                              (decl->counted ? FLAG_COUNTED : 0) | (def->state.filling ? FLAG_FILLING : 0) |
+                              (def->state.recovery.days ? FLAG_RECOVERY : 0) |
+                              (def->state.followed_since ? FLAG_FOLLOWED : 0) |
+                              (def->state.ttl_since_ms ? FLAG_TTL_SINCE : 0)));
     buf_add_be16(out, def->next_part);
     buf_add_be16(out, def->count_part);
     buf_add_u8(out, (uint8_t)decl->indexes);
     for (size_t i = 0; i < decl->indexes; i++)
         encode_index(out, def->index[i]);
+    if (def->state.recovery.days) {
+        buf_add_be64(out, (uint64_t)def->state.recovery.since_ms);
+        buf_add_u8(out, (uint8_t)def->state.recovery.days);
+    }
+    if (def->state.followed_since)
+        buf_add_be64(out, def->state.followed_since);
+    if (def->state.ttl_since_ms)
+        buf_add_be64(out, (uint64_t)def->state.ttl_since_ms);
     return out->failed ? ERR_MEMORY : 0;
 }
 
@@ -221,8 +303,35 @@ static enum attr_type read_key_type(struct cursor *c)
     return (enum attr_type)type;
 }
 
-static struct store_index *decode_index(
-    struct arena *arena, struct cursor *c, const struct store_table *table, const struct definition *old)
+void index_key_decode(struct arena *arena, struct cursor *c, struct store_key *key)
+{
+    key->hashes = cursor_u8(c);
+    key->ranges = cursor_u8(c);
+    if (!key->hashes || key->hashes > STORE_INDEX_KEYS_MAX || key->ranges > STORE_INDEX_KEYS_MAX)
+        c->failed = true;
+    for (size_t i = 0; !c->failed && i < store_key_parts(key); i++) {
+        key->part[i].name = read_text(arena, c);
+        key->part[i].type = read_key_type(c);
+        if (!key->part[i].name.len)
+            c->failed = true;
+    }
+}
+
+/* Version 1: a hash and a range attribute, the latter with an empty name when there is none. */
+static void decode_key_v1(struct arena *arena, struct cursor *c, struct store_key *key)
+{
+    for (size_t i = 0; i < 2; i++) {
+        key->part[i].name = read_text(arena, c);
+        key->part[i].type = read_key_type(c);
+    }
+    key->hashes = 1;
+    key->ranges = key->part[1].name.len > 0;
+    if (!key->part[0].name.len)
+        c->failed = true;
+}
+
+static struct store_index *decode_index(struct arena *arena, struct cursor *c, uint8_t version,
+    const struct store_table *table, const struct definition *old)
 {
     struct store_index *index = arena_zalloc(arena, sizeof(*index));
     if (!index)
@@ -231,10 +340,10 @@ static struct store_index *decode_index(
     index->table = table;
     index->id = cursor_be16(c);
     decl->name = read_text(arena, c);
-    decl->hash = read_text(arena, c);
-    decl->hash_type = read_key_type(c);
-    decl->range = read_text(arena, c);
-    decl->range_type = read_key_type(c);
+    if (version == 1)
+        decode_key_v1(arena, c, &decl->key);
+    else
+        index_key_decode(arena, c, &decl->key);
     decl->projection = (enum store_projection)cursor_u8(c);
     decl->counted = cursor_u8(c) == 1;
     decl->includes = cursor_u8(c);
@@ -253,7 +362,8 @@ static struct definition *definition_decode(
 {
     struct cursor c = cursor_of(bytes);
     struct definition *def = arena_zalloc(arena, sizeof(*def));
-    if (!def || cursor_u8(&c) != DEFINITION_VERSION)
+    uint8_t version = cursor_u8(&c);
+    if (!def || !version || version > DEFINITION_VERSION)
         return NULL;
     struct store_table_decl *decl = &def->decl;
     decl->name = read_text(arena, &c);
@@ -266,17 +376,27 @@ static struct definition *definition_decode(
     decl->changes = flags & FLAG_CHANGES;
     decl->volatile_rows = flags & FLAG_VOLATILE;
     decl->counted = flags & FLAG_COUNTED;
+    def->state.filling = flags & FLAG_FILLING;
     def->next_part = cursor_be16(&c);
     def->count_part = cursor_be16(&c);
     decl->indexes = cursor_u8(&c);
     if (c.failed || decl->indexes > STORE_INDEXES_MAX || !decl->name.len || !decl->hash.len)
         return NULL;
+    definition_key_set(def);
     for (size_t i = 0; i < decl->indexes; i++) {
-        def->index[i] = decode_index(arena, &c, table, old);
+        def->index[i] = decode_index(arena, &c, version, table, old);
         if (!def->index[i])
             return NULL;
         decl->index[i] = def->index[i]->decl;
     }
+    if (flags & FLAG_RECOVERY) {
+        def->state.recovery.since_ms = (int64_t)cursor_be64(&c);
+        def->state.recovery.days = cursor_u8(&c);
+    }
+    if (flags & FLAG_FOLLOWED)
+        def->state.followed_since = cursor_be64(&c);
+    if (flags & FLAG_TTL_SINCE)
+        def->state.ttl_since_ms = (int64_t)cursor_be64(&c);
     return c.failed || cursor_left(&c) ? NULL : def;
 }
 
@@ -340,6 +460,7 @@ int catalogue_unload(struct store *store, uint32_t id)
     if (!table)
         return 0;
     atomic_store(&table->dropped, true);
+    atomic_store(&table->gone, true);
     catalogue_forget(store, table);
     return list_publish(store, table, NULL);
 }

@@ -1,8 +1,8 @@
 /*
  * Ordered counts: the rank of an entry and the entry at a rank, in O(log n), kept as rows.
  *
- * The entries of a partition (one hash value of an index, or of a table) are its ordinary rows. Above them
- * lie levels of blocks. A block is a row named by the first key it covers; it covers everything up to the
+ * The entries of a partition (one hash value of an index, or of a table: of all hash attributes together) are
+ * its ordinary rows. Above them lie levels of blocks. A block is a row named by the first key it covers; it covers everything up to the
  * next block of its level and holds how many children it has and how many entries lie below:
  *
  *     level 2   ""(3 children, 200)             m(2, 150)
@@ -421,14 +421,15 @@ static int take_out(struct counted *t, struct text key)
     return rc ? rc : shrink(t);
 }
 
-/* Length of an entry key's start up to and including its hash component; 0 when it is damaged. */
+/* Length of an entry key's start up to and including its hash components; 0 when it is damaged. */
 static size_t entry_start_len(
     const struct definition *def, const struct store_index *index, struct text entry)
 {
     size_t skip = table_key_len(def) + (index ? 2 : 0);
     struct cursor c = cursor_of(entry);
+    const struct store_key *key = entry_schema(def, index);
     cursor_take(&c, skip);
-    if (key_skip(&c, index ? index->decl.hash_type : def->decl.hash_type))
+    if (key_skip_parts(&c, key, key->hashes))
         return 0;
     return entry.len - cursor_left(&c);
 }
@@ -504,7 +505,7 @@ static int key_at(struct counted *t, uint64_t rank, struct text *key)
 static int check_counted(const struct store_view *view, const struct store_table *table,
     const struct definition *def, const struct store_index *index)
 {
-    if (atomic_load(&table->dropped))
+    if (table_is_gone(view, table))
         return ERR_NOT_FOUND;
     if (index ? !index->decl.counted : !def->count_part)
         return ERR_UNSUPPORTED;
@@ -512,7 +513,7 @@ static int check_counted(const struct store_view *view, const struct store_table
 }
 
 int store_rank_count(struct store_view *view, const struct store_table *table,
-    const struct store_index *index, const struct attr *hash, uint64_t *count)
+    const struct store_index *index, const struct attr *const *hash, uint64_t *count)
 {
     const struct definition *def = table_definition(view, table);
     struct counted t;
@@ -521,7 +522,7 @@ int store_rank_count(struct store_view *view, const struct store_table *table,
     if (rc)
         return rc;
     buf_init(&start, KEY_BYTES_MAX);
-    rc = hash ? entry_prefix(&start, table, def, index, hash, NULL) : ERR_MISSING;
+    rc = hash && hash[0] ? entry_prefix(&start, table, def, index, hash, NULL) : ERR_MISSING;
     if (!rc)
         rc = counted_open(&t, view, table, def, index, buf_text(&start));
     if (!rc) {

@@ -28,6 +28,20 @@ static bool key_is_valid(struct text name, enum attr_type type, bool optional)
     return name.len <= 255 && (type == ATTR_STRING || type == ATTR_NUMBER || type == ATTR_BINARY);
 }
 
+static bool index_key_is_valid(const struct store_key *key)
+{
+    if (!key->hashes || key->hashes > STORE_INDEX_KEYS_MAX || key->ranges > STORE_INDEX_KEYS_MAX)
+        return false;
+    for (size_t i = 0; i < store_key_parts(key); i++) {
+        if (!key_is_valid(key->part[i].name, key->part[i].type, false))
+            return false;
+        for (size_t k = 0; k < i; k++)
+            if (text_equal(key->part[k].name, key->part[i].name))
+                return false;
+    }
+    return true;
+}
+
 static int decl_check(const struct store_table_decl *decl, struct err *err)
 {
     if (!name_is_valid(decl->name))
@@ -47,8 +61,7 @@ static int decl_check(const struct store_table_decl *decl, struct err *err)
             STORE_INDEXES_MAX);
     for (size_t i = 0; i < decl->indexes; i++) {
         const struct store_index_decl *index = &decl->index[i];
-        if (!name_is_valid(index->name) || !key_is_valid(index->hash, index->hash_type, false) ||
-            !key_is_valid(index->range, index->range_type, true) || index->includes > 20)
+        if (!name_is_valid(index->name) || !index_key_is_valid(&index->key) || index->includes > 20)
             return err_set(err, ERR_INVALID, "index %zu of table %.*s is not valid", i, TEXT_FMT(decl->name));
         for (size_t k = 0; k < i; k++)
             if (text_equal(decl->index[k].name, index->name))
@@ -62,10 +75,19 @@ static bool key_equal(struct text a, enum attr_type a_type, struct text b, enum 
     return text_equal(a, b) && (!a.len || a_type == b_type);
 }
 
+static bool index_key_equal(const struct store_key *a, const struct store_key *b)
+{
+    if (a->hashes != b->hashes || a->ranges != b->ranges)
+        return false;
+    for (size_t i = 0; i < store_key_parts(a); i++)
+        if (!key_equal(a->part[i].name, a->part[i].type, b->part[i].name, b->part[i].type))
+            return false;
+    return true;
+}
+
 static bool index_equal(const struct store_index_decl *a, const struct store_index_decl *b)
 {
-    if (!text_equal(a->name, b->name) || !key_equal(a->hash, a->hash_type, b->hash, b->hash_type) ||
-        !key_equal(a->range, a->range_type, b->range, b->range_type) || a->projection != b->projection ||
+    if (!text_equal(a->name, b->name) || !index_key_equal(&a->key, &b->key) || a->projection != b->projection ||
         a->counted != b->counted || a->includes != b->includes)
         return false;
     for (size_t i = 0; i < a->includes; i++)
@@ -113,10 +135,13 @@ static struct store_index *index_create(
     index->table = table;
     index->id = id;
     index->decl = *decl;
-    struct text *texts[3 + 20] = {&index->decl.name, &index->decl.hash, &index->decl.range};
+    struct text *texts[1 + 2 * STORE_INDEX_KEYS_MAX + 20] = {&index->decl.name};
+    size_t n = 1;
+    for (size_t i = 0; i < store_key_parts(&decl->key); i++)
+        texts[n++] = &index->decl.key.part[i].name;
     for (size_t i = 0; i < decl->includes; i++)
-        texts[3 + i] = &index->decl.include[i];
-    return copy_texts(arena, texts, 3 + decl->includes) ? NULL : index;
+        texts[n++] = &index->decl.include[i];
+    return copy_texts(arena, texts, n) ? NULL : index;
 }
 
 static struct definition *definition_make(
@@ -131,6 +156,7 @@ static struct definition *definition_make(
     struct text *texts[] = {&def->decl.name, &def->decl.hash, &def->decl.range, &def->decl.ttl};
     if (copy_texts(arena, texts, 4))
         return NULL;
+    definition_key_set(def);
     if (decl->counted)
         def->count_part = old && old->count_part ? old->count_part : def->next_part++;
     for (size_t i = 0; i < decl->indexes; i++) {
@@ -235,14 +261,15 @@ static int stage_next(struct store_stage *stage)
 }
 
 static int define(struct store_stage *stage, struct store_table *table, const struct store_table_decl *decl,
-    const struct definition *old, bool created)
+    const struct definition *old, bool created, struct table_state state)
 {
-    const struct definition *def = definition_make(table, decl, old);
+    struct definition *def = definition_make(table, decl, old);
     int rc = def ? array_reserve((void **)&stage->defined, &stage->defined_cap, stage->defined_count,
                        sizeof(struct staged_definition))
                  : ERR_MEMORY;
     if (rc)
         return rc;
+    def->state = state;
     stage->defined[stage->defined_count++] =
         (struct staged_definition){table, def, old, created ? STAGED_CREATE : STAGED_CHANGE};
     atomic_store_explicit(&table->newest, def, memory_order_release);
@@ -265,6 +292,26 @@ void catalogue_rollback(struct store_stage *stage, size_t to)
         else
             atomic_store(&staged->table->dropped, false);
     }
+}
+
+/* A chain of definitions of one table is stamped from its first to its last, whose row it is. A dropped table has none any more. */
+int catalogue_stamp(struct store_stage *stage, int64_t time_ms)
+{
+    int rc = 0;
+    for (size_t i = 0; i < stage->defined_count && !rc; i++) {
+        const struct staged_definition *staged = &stage->defined[i];
+        struct definition *def = (struct definition *)staged->definition; /* nobody else looks at it before it is committed */
+        const struct definition *before = staged->before;
+        if (staged->kind == STAGED_DROP || atomic_load(&staged->table->dropped))
+            continue;
+        bool same = before && text_equal(before->decl.ttl, def->decl.ttl);
+        int64_t since_ms = !def->decl.ttl.len ? 0 : same ? before->state.ttl_since_ms : time_ms;
+        if (since_ms == def->state.ttl_since_ms)
+            continue;
+        def->state.ttl_since_ms = since_ms;
+        rc = stage_definition(stage, staged->table, def);
+    }
+    return rc;
 }
 
 void catalogue_applied(struct store_stage *stage)
@@ -337,7 +384,7 @@ int store_table_define(struct store_stage *stage, const struct store_table_decl 
         bool created = !table;
         if (created)
             table = catalogue_handle(store, store->next_table, decl->name);
-        rc = table ? define(stage, table, decl, old, created) : ERR_MEMORY;
+        rc = table ? define(stage, table, decl, old, created, old ? old->state : (struct table_state){0}) : ERR_MEMORY;
         if (rc) {
             store_stage_rollback(stage, save);
             return err_set(
@@ -347,4 +394,50 @@ int store_table_define(struct store_stage *stage, const struct store_table_decl 
     if (out)
         *out = table;
     return 0;
+}
+
+/* ---- what a definition carries beside the declaration ---- */
+
+static int set_state(
+    struct store_stage *stage, const struct store_table *table, struct table_state state, struct err *err)
+{
+    const struct definition *old = catalogue_newest(table);
+    struct store_save save = store_stage_save(stage);
+    if (atomic_load(&table->dropped))
+        return err_set(err, ERR_NOT_FOUND, "table %.*s does not exist", TEXT_FMT(table->name));
+    int rc = define(stage, (struct store_table *)table, &old->decl, old, false, state);
+    if (rc) {
+        store_stage_rollback(stage, save);
+        return err_set(
+            err, rc, "table %.*s could not be defined: %s", TEXT_FMT(table->name), err_text(rc));
+    }
+    return 0;
+}
+
+int store_table_set_filling(
+    struct store_stage *stage, const struct store_table *table, bool filling, struct err *err)
+{
+    struct table_state state = catalogue_newest(table)->state;
+    state.filling = filling;
+    return set_state(stage, table, state, err);
+}
+
+int store_table_set_recovery(struct store_stage *stage, const struct store_table *table,
+    struct store_recovery recovery, struct err *err)
+{
+    struct table_state state = catalogue_newest(table)->state;
+    if (catalogue_newest(table)->decl.volatile_rows || recovery.days > STORE_RECOVERY_DAYS_MAX)
+        return err_set(err, ERR_INVALID, "table %.*s cannot be recovered by the journal", TEXT_FMT(table->name));
+    state.recovery = recovery;
+    return set_state(stage, table, state, err);
+}
+
+int store_table_set_followed(
+    struct store_stage *stage, const struct store_table *table, uint64_t since, struct err *err)
+{
+    struct table_state state = catalogue_newest(table)->state;
+    if (catalogue_newest(table)->decl.volatile_rows)
+        return err_set(err, ERR_INVALID, "table %.*s is not in the journal", TEXT_FMT(table->name));
+    state.followed_since = since;
+    return set_state(stage, table, state, err);
 }

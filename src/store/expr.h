@@ -29,7 +29,6 @@
 #define EXPR_IN_MAX 100               /* operands of IN */
 #define EXPR_DEPTH_MAX 320            /* levels of parentheses and functions: more than 300 operators can give a meaning to */
 #define EXPR_PATH_MAX 32              /* elements of a document path */
-#define EXPR_KEYS_MAX 4               /* hash attributes, and range attributes, of an index */
 
 enum expr_kind { EXPR_CONDITION, EXPR_FILTER, EXPR_KEY_CONDITION, EXPR_PROJECTION, EXPR_UPDATE };
 
@@ -85,24 +84,16 @@ struct expr_key_condition;
 int expr_key_condition_bind(struct expr_env *env, const struct expr_tree *tree, const struct expr_key_condition **out);
 int expr_key_condition_parse(struct expr_env *env, struct text expression, const struct expr_key_condition **out);
 
-/* What an index is keyed by. A table, and most indexes: one hash, zero or one range. */
-struct expr_key_schema {
-    struct text hash[EXPR_KEYS_MAX], range[EXPR_KEYS_MAX];
-    enum attr_type hash_type[EXPR_KEYS_MAX], range_type[EXPR_KEYS_MAX];
-    size_t hashes, ranges;
-};
-/* Fills a schema from the table (index NULL) or one of its indexes. */
-void expr_key_schema_of(struct expr_key_schema *schema, const struct store_table *table, const struct store_index *index);
-/* For struct store_query: hash, op, low, high. `equal`: leading range attributes of a multi-attribute key bound by '=' before `op`'s one. */
+/* For struct store_query: hash, equal, op, low, high. `equal`: leading range attributes of a multi-attribute key bound by '=' before `op`'s one. */
 struct expr_key_range {
-    const struct attr *hash[EXPR_KEYS_MAX];
-    const struct attr *equal[EXPR_KEYS_MAX];
+    const struct attr *hash[STORE_INDEX_KEYS_MAX];
+    const struct attr *equal[STORE_INDEX_KEYS_MAX];
     size_t equals;                 /* 0 for a single range attribute: its '=' is STORE_RANGE_EQ in op */
     enum store_range_op op;        /* STORE_RANGE_ALL: no (further) range attribute is bound */
     const struct attr *low, *high;
 };
-/* "Query condition missed key schema element: k", "Query key condition not supported", wrong types. */
-int expr_key_condition_resolve(struct expr_env *env, const struct expr_key_condition *condition, const struct expr_key_schema *schema,
+/* `key`: see store_key_of. "Query condition missed key schema element: k", "Query key condition not supported", wrong types. */
+int expr_key_condition_resolve(struct expr_env *env, const struct expr_key_condition *condition, const struct store_key *key,
     struct expr_key_range *out);
 
 /* ---- projections ---- */

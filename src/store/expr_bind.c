@@ -36,6 +36,8 @@ static int bind_path(struct expr_env *env, enum expr_kind kind, struct expr_node
 
 static int bind_value(struct expr_env *env, enum expr_kind kind, struct expr_node *node)
 {
+    if (node->value) /* of a form: it came with its value */
+        return 0;
     const struct expr_alias *alias = expr_alias_find(env, node->name, true);
     if (!alias)
         return EXPR_INVALID(env, kind,

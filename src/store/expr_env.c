@@ -243,7 +243,12 @@ int expr_value_read(struct expr_env *env, const struct json *json, struct attr *
             return expr_fail_memory(env);
         return rc;
     }
-    rc = check_value(env->arena, *value, problem);
+    return expr_value_check(env, *value, problem);
+}
+
+int expr_value_check(struct expr_env *env, const struct attr *value, struct text *problem)
+{
+    int rc = check_value(env->arena, value, problem);
     return rc == ERR_MEMORY ? expr_fail_memory(env) : rc;
 }
 

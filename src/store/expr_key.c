@@ -152,19 +152,6 @@ int expr_key_condition_parse(
 
 /* ---- against the schema ---- */
 
-void expr_key_schema_of(
-    struct expr_key_schema *schema, const struct store_table *table, const struct store_index *index)
-{
-    const struct store_table_decl *t = index ? NULL : store_table_decl(table);
-    const struct store_index_decl *i = index ? store_index_decl(index) : NULL;
-    *schema = (struct expr_key_schema){.hashes = 1};
-    schema->hash[0] = i ? i->hash : t->hash;
-    schema->hash_type[0] = i ? i->hash_type : t->hash_type;
-    schema->range[0] = i ? i->range : t->range;
-    schema->range_type[0] = i ? i->range_type : t->range_type;
-    schema->ranges = schema->range[0].len > 0;
-}
-
 static const struct expr_key_term *find_term(const struct expr_key_condition *condition, struct text name)
 {
     for (size_t i = 0; i < condition->terms && i < KEY_TERMS_MAX; i++)
@@ -178,8 +165,9 @@ static int fail_missed(struct expr_env *env, struct text key)
     return expr_fail(env, ERR_INVALID, "Query condition missed key schema element: %.*s", TEXT_FMT(key));
 }
 
-static int check_limits(
-    struct expr_env *env, const struct expr_key_term *term, const struct attr *value, bool is_hash)
+/* `used`: bytes of the attributes of its kind before it. */
+static int check_limits(struct expr_env *env, const struct expr_key_term *term, const struct attr *value,
+    bool is_hash, size_t used)
 {
     bool prefix = term->op == STORE_RANGE_PREFIX;
     if (value->type != ATTR_NUMBER && !value->text.len && !prefix)
@@ -188,12 +176,12 @@ static int check_limits(
             "contain an empty %s "
             "value. Key: %.*s",
             value->type == ATTR_STRING ? "string" : "binary", TEXT_FMT(term->name));
-    if (value->type != ATTR_NUMBER && is_hash && value->text.len > ITEM_HASH_KEY_MAX)
+    if (value->type != ATTR_NUMBER && is_hash && used + value->text.len > ITEM_HASH_KEY_MAX)
         return expr_fail(env, ERR_INVALID,
             "One or more parameter values were invalid: Size of hashkey has exceeded the maximum size limit "
             "of%d bytes",
             ITEM_HASH_KEY_MAX);
-    if (value->type != ATTR_NUMBER && !is_hash && value->text.len > ITEM_RANGE_KEY_MAX)
+    if (value->type != ATTR_NUMBER && !is_hash && used + value->text.len > ITEM_RANGE_KEY_MAX)
         return expr_fail(env, ERR_INVALID,
             "One or more parameter values were invalid: Aggregated size of all range keys has exceeded the "
             "size limit of "
@@ -202,8 +190,13 @@ static int check_limits(
     return 0;
 }
 
-static int check_term(
-    struct expr_env *env, const struct expr_key_term *term, enum attr_type type, bool is_hash)
+static size_t term_bytes(const struct expr_key_term *term)
+{
+    return term->low->type == ATTR_NUMBER ? 0 : term->low->text.len;
+}
+
+static int check_term(struct expr_env *env, const struct expr_key_term *term, enum attr_type type, bool is_hash,
+    size_t used)
 {
     const struct attr *value[2] = {term->low, term->high};
     for (int i = 0; i < 2; i++) {
@@ -213,7 +206,7 @@ static int check_term(
             return expr_fail(env, ERR_INVALID,
                 "One or more parameter values were invalid: Condition parameter type does not match schema "
                 "type");
-        int rc = check_limits(env, term, value[i], is_hash);
+        int rc = check_limits(env, term, value[i], is_hash, used);
         if (rc)
             return rc;
     }
@@ -223,35 +216,39 @@ static int check_term(
 }
 
 static int resolve_hashes(struct expr_env *env, const struct expr_key_condition *condition,
-    const struct expr_key_schema *schema, struct expr_key_range *out)
+    const struct store_key *key, struct expr_key_range *out)
 {
-    for (size_t i = 0; i < schema->hashes; i++) {
-        const struct expr_key_term *term = find_term(condition, schema->hash[i]);
+    size_t used = 0;
+    for (size_t i = 0; i < key->hashes; i++) {
+        const struct expr_key_term *term = find_term(condition, key->part[i].name);
         if (!term)
-            return fail_missed(env, schema->hash[i]);
-        int rc = check_term(env, term, schema->hash_type[i], true);
+            return fail_missed(env, key->part[i].name);
+        int rc = check_term(env, term, key->part[i].type, true, used);
         if (rc)
             return rc;
         out->hash[i] = term->low;
+        used += term_bytes(term);
     }
     return 0;
 }
 
 static int resolve_ranges(struct expr_env *env, const struct expr_key_condition *condition,
-    const struct expr_key_schema *schema, struct expr_key_range *out)
+    const struct store_key *key, struct expr_key_range *out)
 {
-    size_t left = condition->terms - schema->hashes; /* each must be found, from the left */
-    for (size_t i = 0; i < schema->ranges && left; i++, left--) {
-        const struct expr_key_term *term = find_term(condition, schema->range[i]);
+    size_t left = condition->terms - key->hashes, used = 0; /* each must be found, from the left */
+    for (size_t i = 0; i < key->ranges && left; i++, left--) {
+        const struct store_key_part *part = &key->part[key->hashes + i];
+        const struct expr_key_term *term = find_term(condition, part->name);
         if (!term)
-            return fail_missed(env, schema->range[i]);
-        int rc = check_term(env, term, schema->range_type[i], false);
+            return fail_missed(env, part->name);
+        int rc = check_term(env, term, part->type, false, used);
         if (rc)
             return rc;
         if (left > 1) {
             if (term->op != STORE_RANGE_EQ)
                 return expr_fail(env, ERR_INVALID, "Query key condition not supported");
             out->equal[out->equals++] = term->low;
+            used += term_bytes(term);
             continue;
         }
         out->op = term->op;
@@ -262,10 +259,12 @@ static int resolve_ranges(struct expr_env *env, const struct expr_key_condition 
 }
 
 int expr_key_condition_resolve(struct expr_env *env, const struct expr_key_condition *condition,
-    const struct expr_key_schema *schema, struct expr_key_range *out)
+    const struct store_key *key, struct expr_key_range *out)
 {
     struct expr_key_range range = {.op = STORE_RANGE_ALL};
-    size_t keys = schema->hashes + schema->ranges;
+    size_t keys = store_key_parts(key);
+    if (condition->legacy && condition->terms > 2 && keys <= 2)
+        return expr_fail(env, ERR_INVALID, "Conditions can be of length 1 or 2 only");
     if (condition->terms > keys)
         return condition->legacy ? expr_fail(env, ERR_INVALID, "Query key condition not supported")
                                  : expr_fail(env, ERR_INVALID,
@@ -273,9 +272,9 @@ int expr_key_condition_resolve(struct expr_env *env, const struct expr_key_condi
                                        "attributes defined in the "
                                        "schema (%zu)",
                                        condition->terms, keys);
-    int rc = resolve_hashes(env, condition, schema, &range);
+    int rc = resolve_hashes(env, condition, key, &range);
     if (!rc)
-        rc = resolve_ranges(env, condition, schema, &range);
+        rc = resolve_ranges(env, condition, key, &range);
     if (!rc)
         *out = range;
     return rc;

@@ -345,14 +345,14 @@ int expr_legacy_key_conditions(
         if (!term.comparison->indexable)
             return expr_fail(
                 env, ERR_INVALID, "Attempted conditional constraint is not an indexable operation");
-        if (made->terms < 2)
+        if (made->terms < KEY_TERMS_MAX)
             made->term[made->terms] = (struct expr_key_term){.name = term.name,
                 .op = term.comparison->range,
                 .low = term.value[0],
                 .high = term.values > 1 ? term.value[1] : NULL};
         made->terms++;
     }
-    if (made->terms != 1 && made->terms != 2)
+    if (!made->terms || made->terms > KEY_TERMS_MAX)
         return expr_fail(env, ERR_INVALID, "Conditions can be of length 1 or 2 only");
     *out = made;
     return 0;

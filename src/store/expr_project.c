@@ -104,12 +104,34 @@ int expr_projection_check_paths(
                       : 0;
 }
 
+/* A flat projection: a member per path. */
+static int take_columns(const struct expr_projection *projection, const struct attr *item, struct arena *arena, struct attr **out)
+{
+    struct attr *map = item_create(arena);
+    if (!map)
+        return ERR_MEMORY;
+    *out = map;
+    for (size_t i = 0; i < projection->paths; i++) {
+        const struct attr *found = expr_path_find(projection->path[i], projection->path[i]->count, item);
+        struct attr *copy = found ? expr_node_copy(arena, found) : NULL;
+        if (!found)
+            continue;
+        if (!copy)
+            return ERR_MEMORY;
+        copy->name = projection->label[i];
+        expr_node_link(map, copy);
+    }
+    return 0;
+}
+
 int expr_projection_apply(const struct expr_projection *projection, const struct attr *item,
     struct arena *arena, const struct attr **out)
 {
     struct attr *made = NULL;
     int rc = 0;
-    if (projection)
+    if (projection && projection->label)
+        rc = take_columns(projection, item, arena, &made);
+    else if (projection)
         rc = project(projection->path, projection->paths, item, arena, &made);
     if (!rc)
         *out = projection ? made : item;

@@ -66,6 +66,7 @@ struct expr_condition {
 struct expr_projection {
     const struct expr_node **path;
     size_t paths;
+    const struct text *label;        /* NULL: nested as in the item, paths sorted; else a flat one, a label per path */
 };
 
 struct expr_update {
@@ -82,7 +83,7 @@ struct expr_key_term {
     enum store_range_op op;
     const struct attr *low, *high;
 };
-#define KEY_TERMS_MAX (2 * EXPR_KEYS_MAX)
+#define KEY_TERMS_MAX (2 * STORE_INDEX_KEYS_MAX)
 struct expr_key_condition {
     struct expr_key_term term[KEY_TERMS_MAX];
     size_t terms;                    /* may exceed KEY_TERMS_MAX: then they are only counted */
@@ -104,6 +105,8 @@ const char *expr_kind_name(enum expr_kind kind);
 struct expr_alias *expr_alias_find(struct expr_env *env, struct text alias, bool use);
 /* A value as it came in JSON, checked as DynamoDB checks one; *problem is AWS's sentence without what surrounds it. */
 int expr_value_read(struct expr_env *env, const struct json *json, struct attr **value, struct text *problem);
+/* The same check of a value that is there already. */
+int expr_value_check(struct expr_env *env, const struct attr *value, struct text *problem);
 const char *expr_type_name(enum attr_type type); /* "S", "NS" */
 /* "[a, b, [0]]" */
 struct text expr_path_text(struct expr_env *env, const struct expr_node *path);

@@ -1,5 +1,5 @@
 /*
- * Index entries. A row per item that has the index's attributes, keyed by them and then by the primary key,
+ * Index entries. A row per item that has all of the index's attributes, keyed by them and then by the primary key,
  * so equal index keys do not collide. It holds no copy of the item (a query fetches it by the primary key at
  * the row's end): writes stay small, and an item is stored once. It does hold the due time, because a query
  * for keys alone must not show an expired item.
@@ -10,69 +10,96 @@
  */
 #include "store/internal.h"
 
+/* Bytes that the hash attributes may have together, and the range attributes. */
+static size_t part_max(const struct store_key *key, size_t part)
+{
+    return part < key->hashes ? ITEM_HASH_KEY_MAX : ITEM_RANGE_KEY_MAX;
+}
+
+static int add_part(struct buf *out, const struct store_key *key, size_t part, const struct attr *value,
+    struct err *err)
+{
+    const struct store_key_part *of = &key->part[part];
+    return key_add_component(out, of->type, value, of->name, part_max(key, part), err);
+}
+
 int primary_add(struct buf *out, const struct definition *def, const struct attr *item, struct err *err)
 {
-    const struct store_table_decl *d = &def->decl;
-    int rc = key_add_component(out, d->hash_type, item_get(item, d->hash), d->hash, ITEM_HASH_KEY_MAX, err);
-    if (!rc && d->range.len)
-        rc = key_add_component(
-            out, d->range_type, item_get(item, d->range), d->range, ITEM_RANGE_KEY_MAX, err);
+    int rc = 0;
+    for (size_t i = 0; i < store_key_parts(&def->key) && !rc; i++)
+        rc = add_part(out, &def->key, i, item_get(item, def->key.part[i].name), err);
     return rc;
 }
 
-static int check_member(const struct attr *item, struct text name, enum attr_type type, size_t max,
-    struct text index, struct err *err)
+/* `used`: bytes of the parts of its kind before it, itself included. */
+static int check_member(const struct attr *value, const struct store_index_decl *index, size_t part,
+    size_t used, struct err *err)
 {
-    const struct attr *value = item_get(item, name);
-    if (!value)
-        return 0;
-    if (value->type != type)
+    const struct store_key_part *of = &index->key.part[part];
+    if (value->type != of->type)
         return err_set(err, ERR_TYPE,
             "One or more parameter values were invalid: Type mismatch for Index Key %.*s IndexName: %.*s",
-            TEXT_FMT(name), TEXT_FMT(index));
-    if (type != ATTR_NUMBER && !value->text.len)
+            TEXT_FMT(of->name), TEXT_FMT(index->name));
+    if (of->type != ATTR_NUMBER && !value->text.len)
         return err_set(err, ERR_INVALID,
             "One or more parameter values are not valid. A value specified for a secondary index key is not "
             "supported. "
             "IndexName: %.*s, IndexKey: %.*s",
-            TEXT_FMT(index), TEXT_FMT(name));
-    if (type != ATTR_NUMBER && value->text.len > max)
+            TEXT_FMT(index->name), TEXT_FMT(of->name));
+    if (used > part_max(&index->key, part))
         return err_set(err, ERR_TOO_LARGE,
             "One or more parameter values were invalid: Size of index key %.*s has exceeded %zu bytes",
-            TEXT_FMT(name), max);
+            TEXT_FMT(of->name), part_max(&index->key, part));
+    return 0;
+}
+
+static int check_entry(const struct store_index_decl *index, const struct attr *item, struct err *err)
+{
+    size_t used[2] = {0, 0};
+    for (size_t i = 0; i < store_key_parts(&index->key); i++) {
+        const struct attr *value = item_get(item, index->key.part[i].name);
+        if (!value)
+            continue;
+        bool is_range = i >= index->key.hashes;
+        used[is_range] += key_value_bytes(value);
+        int rc = check_member(value, index, i, used[is_range], err);
+        if (rc)
+            return rc;
+    }
     return 0;
 }
 
 int index_check(const struct definition *def, const struct attr *item, struct err *err)
 {
     int rc = 0;
-    for (size_t i = 0; i < def->decl.indexes && !rc; i++) {
-        const struct store_index_decl *d = &def->index[i]->decl;
-        rc = check_member(item, d->hash, d->hash_type, ITEM_HASH_KEY_MAX, d->name, err);
-        if (!rc && d->range.len)
-            rc = check_member(item, d->range, d->range_type, ITEM_RANGE_KEY_MAX, d->name, err);
-    }
+    for (size_t i = 0; i < def->decl.indexes && !rc; i++)
+        rc = check_entry(&def->index[i]->decl, item, err);
     return rc;
 }
 
-static bool member_fits(const struct attr *value, enum attr_type type, size_t max)
+/* The item's values for the key's parts; false when it cannot have an entry. */
+static bool entry_values(const struct store_key *key, const struct attr *item, const struct attr *value[])
 {
-    return value && value->type == type &&
-           (type == ATTR_NUMBER || (value->text.len && value->text.len <= max));
+    size_t used[2] = {0, 0};
+    for (size_t i = 0; i < store_key_parts(key); i++) {
+        value[i] = item_get(item, key->part[i].name);
+        if (!value[i] || value[i]->type != key->part[i].type)
+            return false;
+        if (value[i]->type != ATTR_NUMBER && !value[i]->text.len)
+            return false;
+        used[i >= key->hashes] += key_value_bytes(value[i]);
+    }
+    return used[0] <= ITEM_HASH_KEY_MAX && used[1] <= ITEM_RANGE_KEY_MAX;
 }
 
 int index_components(
-    struct buf *out, const struct store_index_decl *d, const struct attr *item, bool *found, struct err *err)
+    struct buf *out, const struct store_key *key, const struct attr *item, bool *found, struct err *err)
 {
-    const struct attr *hash = item_get(item, d->hash),
-                      *range = d->range.len ? item_get(item, d->range) : NULL;
-    *found = member_fits(hash, d->hash_type, ITEM_HASH_KEY_MAX) &&
-             (!d->range.len || member_fits(range, d->range_type, ITEM_RANGE_KEY_MAX));
-    if (!*found)
-        return 0;
-    int rc = key_add_component(out, d->hash_type, hash, d->hash, ITEM_HASH_KEY_MAX, err);
-    if (!rc && d->range.len)
-        rc = key_add_component(out, d->range_type, range, d->range, ITEM_RANGE_KEY_MAX, err);
+    const struct attr *value[2 * STORE_INDEX_KEYS_MAX];
+    int rc = 0;
+    *found = entry_values(key, item, value);
+    for (size_t i = 0; *found && i < store_key_parts(key) && !rc; i++)
+        rc = add_part(out, key, i, value[i], err);
     return rc;
 }
 
@@ -110,7 +137,7 @@ static int row_key(struct buf *key, const struct entry_change *change, const str
     if (!item)
         return 0;
     part_key(key, change->def, KEY_INDEX, change->table, index->id);
-    int rc = index_components(key, &index->decl, item, found, NULL);
+    int rc = index_components(key, &index->decl.key, item, found, NULL);
     buf_add_text(key, change->pk);
     return rc ? rc : key->failed ? ERR_MEMORY : 0;
 }
@@ -150,6 +177,16 @@ int index_apply(const struct entry_change *change, const struct store_index *ind
     return rc;
 }
 
+int index_mark(const struct entry_change *change, const struct store_index *index)
+{
+    struct buf *key = &change->view->stage->key[2];
+    bool active, has = false;
+    int rc = part_active(change->view, change->table, change->def, &index->fill, index->id, change->pk, &active);
+    if (!rc && active)
+        rc = row_key(key, change, index, change->after, &has);
+    return rc || !has ? rc : put_row(change, buf_text(key));
+}
+
 int index_update(const struct entry_change *change, const struct store_index *index)
 {
     bool active;
@@ -159,17 +196,22 @@ int index_update(const struct entry_change *change, const struct store_index *in
 }
 
 int entry_prefix(struct buf *out, const struct store_table *table, const struct definition *def,
-    const struct store_index *index, const struct attr *hash, struct err *err)
+    const struct store_index *index, const struct attr *const *hash, struct err *err)
 {
+    const struct store_key *key = entry_schema(def, index);
+    size_t bytes = 0;
+    int rc = 0;
     if (index)
         part_key(out, def, KEY_INDEX, table, index->id);
     else
         table_key(out, def, KEY_ITEM, table);
-    if (!hash)
-        return out->failed ? ERR_MEMORY : 0;
-    return index
-               ? key_add_component(out, index->decl.hash_type, hash, index->decl.hash, ITEM_HASH_KEY_MAX, err)
-               : key_add_component(out, def->decl.hash_type, hash, def->decl.hash, ITEM_HASH_KEY_MAX, err);
+    for (size_t i = 0; hash && hash[0] && i < key->hashes && !rc; i++) {
+        bytes += key_value_bytes(hash[i]);
+        if (bytes > ITEM_HASH_KEY_MAX)
+            return err_set(err, ERR_TOO_LARGE, "the hash key's values are too large together");
+        rc = add_part(out, key, i, hash[i], err);
+    }
+    return rc ? rc : out->failed ? ERR_MEMORY : 0;
 }
 
 int entry_key(struct buf *out, const struct store_table *table, const struct definition *def,
@@ -178,7 +220,7 @@ int entry_key(struct buf *out, const struct store_table *table, const struct def
     int rc = entry_prefix(out, table, def, index, NULL, err);
     if (!rc && index) {
         bool found;
-        rc = index_components(out, &index->decl, item, &found, err);
+        rc = index_components(out, &index->decl.key, item, &found, err);
         if (!rc && !found)
             rc = err_set(err, ERR_INVALID, "The provided starting key is invalid");
     }

@@ -46,7 +46,14 @@ struct store_index {
 /* One version of a table's declaration; immutable. */
 struct definition {
     struct store_table_decl decl;
+    struct store_key key; /* the table's, from decl */
     struct store_index *index[STORE_INDEXES_MAX];
+    struct table_state {
+        bool filling;
+        struct store_recovery recovery;
+        uint64_t followed_since;
+        int64_t ttl_since_ms; /* of the tick that made the ttl attribute what it is; 0: there is none, or it was there before this was noted */
+    } state; /* what store_table_define leaves alone */
     uint16_t next_part;
     uint16_t count_part; /* of the primary key's ordered count; 0: not counted */
 };
@@ -61,6 +68,7 @@ struct store_table {
     int64_t sealed;                               /* state thread: items when all sealed stages are applied */
     struct part_fill primary_fill, ttl_fill;
     atomic_bool dropped; /* staged or committed */
+    atomic_bool gone;    /* committed: for readers of snapshots, whom a drop that may yet be undone does not concern */
 };
 
 /* Committed tables in name order; replaced as a whole. */
@@ -82,7 +90,7 @@ struct store {
     atomic_uint_least64_t applied;
     uint64_t opened_at; /* applied when opened: surely on disk */
     _Atomic(struct store_snapshot *) snapshot;
-    _Atomic(struct store_snapshot *) hazard[STORE_READERS_MAX];
+    _Atomic(struct store_snapshot *) hazard[STORE_READERS_ALL];
     struct store_snapshot *retired; /* committer */
 };
 
@@ -226,7 +234,17 @@ void catalogue_forget(struct store *store, const struct store_table *table);
 void catalogue_pending_set(
     struct store_table *table, const struct definition *def, uint16_t part, bool pending);
 int catalogue_encode(struct buf *out, const struct definition *def);
+void definition_key_set(struct definition *def); /* from its declaration */
+static inline bool definition_keeps_changes(const struct definition *def)
+{
+    return def->decl.changes || def->state.recovery.days || def->state.followed_since;
+}
+/* The stored form of an index's key. Decoding copies names into the arena; a fault is noted in the cursor. */
+void index_key_encode(struct buf *out, const struct store_key *key);
+void index_key_decode(struct arena *arena, struct cursor *c, struct store_key *key);
 int catalogue_unload(struct store *store, uint32_t id);
+/* At the seal: definitions with another ttl attribute than before learn since when. */
+int catalogue_stamp(struct store_stage *stage, int64_t time_ms);
 void catalogue_rollback(struct store_stage *stage, size_t to);
 void catalogue_applied(
     struct store_stage *stage); /* state thread: forgets what the applied stage has dropped */
@@ -247,6 +265,19 @@ static inline int part_key(struct buf *out, const struct definition *def, enum k
 {
     table_key(out, def, kind, table);
     return buf_add_be16(out, part);
+}
+static inline const struct store_key *entry_schema(
+    const struct definition *def, const struct store_index *index)
+{
+    return index ? &index->decl.key : &def->key;
+}
+/* Skips the first `parts` components of a key. ERR_CORRUPT. */
+static inline int key_skip_parts(struct cursor *c, const struct store_key *key, size_t parts)
+{
+    int rc = 0;
+    for (size_t i = 0; i < parts && !rc; i++)
+        rc = key_skip(c, key->part[i].type);
+    return rc;
 }
 /* Appends pk = hash [range]. */
 int primary_add(struct buf *out, const struct definition *def, const struct attr *item, struct err *err);
@@ -270,20 +301,28 @@ struct entry_change {
 /* Whether a part that may be under backfill has already passed this pk and must be kept up. */
 int part_active(struct store_view *view, const struct store_table *table, const struct definition *def,
     const struct part_fill *fill, uint16_t part, struct text pk, bool *active);
+/* Whether the table cannot be read in this view any more. */
+static inline bool table_is_gone(const struct store_view *view, const struct store_table *table)
+{
+    return atomic_load(view->snapshot ? &table->gone : &table->dropped);
+}
 /* Whether the part can be read in this view. */
 bool part_ready(const struct store_view *view, const struct part_fill *fill);
 int index_check(const struct definition *def, const struct attr *item, struct err *err);
 int index_update(const struct entry_change *change, const struct store_index *index);
 /* Appends the index components of an item; `found` false when it lacks one. */
-int index_components(struct buf *out, const struct store_index_decl *decl, const struct attr *item,
-    bool *found, struct err *err);
+int index_components(struct buf *out, const struct store_key *key, const struct attr *item, bool *found,
+    struct err *err);
 int index_apply(
     const struct entry_change *change, const struct store_index *index); /* without asking part_active */
+/* Writes the due time of `after` into its entry, whatever it was. */
+int index_mark(const struct entry_change *change, const struct store_index *index);
 int expiry_update(const struct entry_change *change);
 int expiry_apply(const struct entry_change *change);
-/* What queries and counts share: everything before the entries' own part of the key. */
+/* What queries and counts share: everything before the entries' own part of the key. `hash` NULL, or its first
+ * NULL: of all entries. */
 int entry_prefix(struct buf *out, const struct store_table *table, const struct definition *def,
-    const struct store_index *index, const struct attr *hash, struct err *err);
+    const struct store_index *index, const struct attr *const *hash, struct err *err);
 int entry_key(struct buf *out, const struct store_table *table, const struct definition *def,
     const struct store_index *index, const struct attr *item, struct err *err);
 

@@ -449,6 +449,11 @@ static int check_value(const struct attr *value, int depth, struct err *err)
 
 int item_check(const struct attr *item, struct err *err)
 {
+    return item_check_within(item, ITEM_BYTES_MAX, err);
+}
+
+int item_check_within(const struct attr *item, size_t bytes_max, struct err *err)
+{
     if (item->type != ATTR_MAP)
         return err_set(err, ERR_TYPE, "an item must be a map");
     for (const struct attr *at = item->first; at; at = at->next)
@@ -457,7 +462,7 @@ int item_check(const struct attr *item, struct err *err)
     int rc = check_value(item, 0, err);
     if (rc)
         return rc;
-    if (item_size(item) > ITEM_BYTES_MAX)
+    if (item_size(item) > bytes_max)
         return err_set(err, ERR_TOO_LARGE, "Item size has exceeded the maximum allowed size");
     return 0;
 }

@@ -15,6 +15,7 @@ enum attr_type {
     ATTR_STRING_SET = 7, ATTR_NUMBER_SET = 8, ATTR_BINARY_SET = 9
 };
 #define ITEM_BYTES_MAX 409600   /* DynamoDB: 400 KB, names and values */
+#define ITEM_LARGE_MAX ((1u << 20) + (16u << 10)) /* with STORE_LARGE: 1 MiB and what is told of it */
 #define ITEM_DEPTH_MAX 32       /* levels */
 #define ITEM_HASH_KEY_MAX 2048  /* bytes */
 #define ITEM_RANGE_KEY_MAX 1024 /* bytes */
@@ -49,6 +50,7 @@ bool attr_equal(const struct attr *a, const struct attr *b); /* deep; sets witho
 size_t item_size(const struct attr *item);
 /* Names, depth, sets, size: 0 or ERR_* with a sentence. */
 int item_check(const struct attr *item, struct err *err);
+int item_check_within(const struct attr *item, size_t bytes_max, struct err *err); /* another size */
 
 /* Stored form (a version byte, then name/type/value runs; integers as varints). */
 int item_encode(struct buf *out, const struct attr *item);

@@ -5,19 +5,23 @@
  *
  *   'a'                                        applied sequence (be64)
  *   'c' table                                  definition of a table (catalogue.c)
- *   'd' prefix                                 debris: every row with this prefix is to be deleted
- * (backfill.c) 'e' seconds(be64) table pk                 expiry, no value 'f' format version (be32) 'i'
- * table pk                               item 'k' table part hash                        ordered count: head
- * (count.c) 'k' table part hash level(>0) first        ordered count: a block 'n' table number of items
- * (be64) 'p' table part                             progress of a backfill: last pk done 'r' space key raw
- * rows, see enum store_space 'x' table part hash [range] pk             index entry; value: due time (be64)
- * when the item has one
+ *   'd' prefix                                 debris: every row with this prefix is to be deleted (backfill.c)
+ *   'e' seconds(be64) table pk                 expiry, no value
+ *   'f'                                        format version (be32)
+ *   'i' table pk                               item
+ *   'k' table part hash..                      ordered count: head (count.c)
+ *   'k' table part hash.. level(>0) first      ordered count: a block
+ *   'n' table                                  number of items (be64)
+ *   'p' table part                             progress of a backfill: last pk done
+ *   'r' space key                              raw rows, see enum store_space
+ *   'x' table part hash.. range.. pk           index entry; value: due time (be64) when the item has one
  *
  *   table = be32, part = be16, pk = hash [range]
  *   component = number: decimal key form | string, binary: bytes with 00 -> 00 FF, ended by 00 01
  *
  * No component is a prefix of another one of its type, so a concatenation sorts like the tuple, and a prefix
- * of components selects exactly the rows that share them.
+ * of components selects exactly the rows that share them. An index may have several hash and range components
+ * ("hash..", "range.."); the hash ones together stay within the bytes of one, and so do the range ones.
  */
 #ifndef WEIR_STORE_KEY_H
 #define WEIR_STORE_KEY_H
@@ -56,6 +60,10 @@ enum store_space {
     STORE_SPACE_BACKUPS = 12, /* aws: backups, and the jobs that make and restore them */
     STORE_SPACE_RECORDS = 13, /* gateway: streams of records */
     STORE_SPACE_SHARDS = 14,  /* aws: streams of tables */
+    STORE_SPACE_METRICS = 15, /* watch: figures of metrics by series and time */
+    STORE_SPACE_SERIES = 16,  /* watch: which series there are */
+    STORE_SPACE_LOGS = 17,    /* watch: log groups and streams, and what hangs on them */
+    STORE_SPACE_LOG_CHUNKS = 18, /* watch: log events, and where their chunks lie in time */
     STORE_SPACE_TEST = 255
 };
 
@@ -67,6 +75,12 @@ int key_add_kind(struct buf *out, bool is_volatile, enum key_kind kind, uint32_t
  * ERR_TOO_LARGE. `name` for the sentence. */
 int key_add_component(struct buf *out, enum attr_type type, const struct attr *value, struct text name,
     size_t max, struct err *err);
+/* What a value (may be NULL) counts against the limit of its kind of key attribute: numbers nothing, they are
+ * bounded. */
+static inline size_t key_value_bytes(const struct attr *value)
+{
+    return !value || value->type == ATTR_NUMBER ? 0 : value->text.len;
+}
 /* The escaped bytes without an end mark: what all strings with that beginning share. */
 int key_add_partial(struct buf *out, struct text bytes);
 /* Skips or reads a component. ERR_CORRUPT. */

@@ -11,7 +11,7 @@ struct store_cursor {
     const struct definition *def;
     const struct store_index *index;
     struct text lower, upper;
-    bool backward, keys_only, begun, open;
+    bool backward, keys_only, whole, begun, open;
 };
 
 /* ---- bounds ---- */
@@ -20,12 +20,13 @@ struct bounds {
     struct buf lower, upper, prefix;
 };
 
+/* `at`: which of the range attributes. */
 static int range_component(struct buf *out, const struct store_query *q, const struct definition *def,
-    const struct attr *value, struct err *err)
+    size_t at, const struct attr *value, struct err *err)
 {
-    enum attr_type type = q->index ? q->index->decl.range_type : def->decl.range_type;
-    struct text name = q->index ? q->index->decl.range : def->decl.range;
-    return key_add_component(out, type, value, name, ITEM_RANGE_KEY_MAX, err);
+    const struct store_key *key = entry_schema(def, q->index);
+    const struct store_key_part *part = &key->part[key->hashes + at];
+    return key_add_component(out, part->type, value, part->name, ITEM_RANGE_KEY_MAX, err);
 }
 
 /* `out` = prefix + component, moved behind everything that has this component when `above`. */
@@ -34,7 +35,7 @@ static int bound_at(struct buf *out, const struct bounds *b, const struct store_
 {
     buf_clear(out);
     buf_add_text(out, buf_text(&b->prefix));
-    int rc = range_component(out, q, def, value, err);
+    int rc = range_component(out, q, def, q->equals, value, err);
     if (!rc && above)
         key_successor(out);
     return rc;
@@ -43,7 +44,8 @@ static int bound_at(struct buf *out, const struct bounds *b, const struct store_
 static int bound_prefix(
     struct bounds *b, const struct store_query *q, const struct definition *def, struct err *err)
 {
-    enum attr_type type = q->index ? q->index->decl.range_type : def->decl.range_type;
+    const struct store_key *key = entry_schema(def, q->index);
+    enum attr_type type = key->part[key->hashes + q->equals].type;
     if (!q->low || q->low->type != type || type == ATTR_NUMBER)
         return err_set(err, ERR_TYPE,
             "Incorrect operand type for operator or function; operator or function: begins_with");
@@ -62,8 +64,6 @@ static int bounds_range(
     int rc = 0;
     if (q->op == STORE_RANGE_ALL)
         return 0;
-    if (!(q->index ? q->index->decl.range.len : def->decl.range.len) || !q->hash)
-        return err_set(err, ERR_INVALID, "Query key condition not supported");
     switch (q->op) {
     case STORE_RANGE_PREFIX:
         return bound_prefix(b, q, def, err);
@@ -121,10 +121,32 @@ static void bounds_fini(struct bounds *b)
     buf_fini(&b->prefix);
 }
 
+/* The values of several attributes together, so that every bound fits a key. Each alone is looked at where it
+ * is added. */
+static int check_bytes(const struct store_query *q, struct err *err)
+{
+    size_t low = q->op == STORE_RANGE_ALL ? 0 : key_value_bytes(q->low);
+    size_t high = q->op == STORE_RANGE_BETWEEN ? key_value_bytes(q->high) : 0;
+    size_t bytes = low > high ? low : high;
+    for (size_t i = 0; i < q->equals; i++)
+        bytes += key_value_bytes(q->equal[i]);
+    return bytes > ITEM_RANGE_KEY_MAX
+               ? err_set(err, ERR_TOO_LARGE, "the range key's values are too large together")
+               : 0;
+}
+
 static int bounds_make(
     struct bounds *b, const struct store_query *q, const struct definition *def, struct err *err)
 {
-    int rc = entry_prefix(&b->prefix, q->table, def, q->index, q->hash, err);
+    const struct store_key *key = entry_schema(def, q->index);
+    bool bound = q->equals || q->op != STORE_RANGE_ALL;
+    if (bound && (!q->hash[0] || q->equals + (q->op != STORE_RANGE_ALL) > key->ranges))
+        return err_set(err, ERR_INVALID, "Query key condition not supported");
+    int rc = check_bytes(q, err);
+    if (!rc)
+        rc = entry_prefix(&b->prefix, q->table, def, q->index, q->hash, err);
+    for (size_t i = 0; i < q->equals && !rc; i++)
+        rc = range_component(&b->prefix, q, def, i, q->equal[i], err);
     if (rc)
         return rc;
     buf_add_text(&b->lower, buf_text(&b->prefix));
@@ -142,7 +164,7 @@ static int bounds_make(
 
 static int query_check(const struct store_view *view, const struct store_query *q, struct err *err)
 {
-    if (atomic_load(&q->table->dropped))
+    if (table_is_gone(view, q->table))
         return err_set(err, ERR_NOT_FOUND, "table %.*s does not exist", TEXT_FMT(q->table->name));
     if (!q->index)
         return 0;
@@ -163,6 +185,7 @@ static int cursor_make(struct store_view *view, const struct store_query *q, con
     cursor->index = q->index;
     cursor->backward = q->backward;
     cursor->keys_only = q->keys_only;
+    cursor->whole = q->whole;
     cursor->lower = arena_copy(arena, lower);
     cursor->upper = arena_copy(arena, upper);
     if (!cursor->lower.data || !cursor->upper.data)
@@ -202,7 +225,7 @@ int store_rank_seek(struct store_view *view, const struct store_query *query, ui
     const struct definition *def = table_definition(view, query->table);
     struct bounds b;
     struct text entry;
-    if (!query->hash || query->op != STORE_RANGE_ALL || query->after)
+    if (!query->hash[0] || query->equals || query->op != STORE_RANGE_ALL || query->after)
         return err_set(err, ERR_INVALID, "a rank is a place among all entries of a hash value");
     bounds_init(&b);
     int rc = bounds_make(&b, query, def, err);
@@ -239,48 +262,47 @@ void store_cursor_close(struct store_cursor *cursor)
 
 /* ---- items ---- */
 
-static int add_key(
-    struct arena *arena, struct attr *item, struct text name, enum attr_type type, struct cursor *c)
+static int add_part(
+    struct arena *arena, struct attr *item, const struct store_key_part *part, struct cursor *c)
 {
     struct text text;
-    int rc = key_read(c, type, arena, &text);
+    int rc = key_read(c, part->type, arena, &text);
     if (rc)
         return rc;
-    struct attr *member = item_set_string(arena, item, name, text);
+    struct attr *member = item_set_string(arena, item, part->name, text);
     if (!member)
         return ERR_MEMORY;
-    member->type = type;
+    member->type = part->type;
     return 0;
+}
+
+static int add_key(struct arena *arena, struct attr *item, const struct store_key *key, struct cursor *c)
+{
+    int rc = 0;
+    for (size_t i = 0; i < store_key_parts(key) && !rc; i++)
+        rc = add_part(arena, item, &key->part[i], c);
+    return rc;
 }
 
 /* Table key and index key from an index row alone. */
 static int keys_of_entry(struct store_cursor *cursor, struct arena *arena, struct text key, struct attr **out)
 {
-    const struct store_table_decl *table = &cursor->def->decl;
-    const struct store_index_decl *index = &cursor->index->decl;
     struct cursor c = cursor_of(key);
     struct attr *item = item_create(arena);
     if (!item)
         return ERR_MEMORY;
     cursor_take(&c, table_key_len(cursor->def) + 2);
-    int rc = add_key(arena, item, index->hash, index->hash_type, &c);
-    if (!rc && index->range.len)
-        rc = add_key(arena, item, index->range, index->range_type, &c);
+    int rc = add_key(arena, item, &cursor->index->decl.key, &c);
     if (!rc)
-        rc = add_key(arena, item, table->hash, table->hash_type, &c);
-    if (!rc && table->range.len)
-        rc = add_key(arena, item, table->range, table->range_type, &c);
+        rc = add_key(arena, item, &cursor->def->key, &c);
     *out = item;
     return rc;
 }
 
 static bool is_projected(const struct store_cursor *cursor, struct text name, bool with_included)
 {
-    const struct store_table_decl *table = &cursor->def->decl;
     const struct store_index_decl *index = cursor->index ? &cursor->index->decl : NULL;
-    if (text_equal(name, table->hash) || (table->range.len && text_equal(name, table->range)))
-        return true;
-    if (index && (text_equal(name, index->hash) || (index->range.len && text_equal(name, index->range))))
+    if (store_key_has(&cursor->def->key, name) || (index && store_key_has(&index->key, name)))
         return true;
     for (size_t i = 0; with_included && i < index->includes; i++)
         if (text_equal(name, index->include[i]))
@@ -315,10 +337,7 @@ static int item_row(const struct store_cursor *cursor, struct text key, struct b
 {
     struct cursor c = cursor_of(key);
     cursor_take(&c, table_key_len(cursor->def) + 2);
-    key_skip(&c, cursor->index->decl.hash_type);
-    if (cursor->index->decl.range.len)
-        key_skip(&c, cursor->index->decl.range_type);
-    if (c.failed)
+    if (key_skip_parts(&c, &cursor->index->decl.key, store_key_parts(&cursor->index->decl.key)))
         return ERR_CORRUPT;
     buf_clear(row);
     table_key(row, cursor->def, KEY_ITEM, cursor->table);
@@ -374,9 +393,11 @@ static int item_here(struct store_cursor *cursor, struct arena *arena, struct at
     const struct store_index *index = cursor->index;
     struct text bytes;
     int rc;
-    if (index && entry_is_past(cursor))
+    bool keys_only = cursor->keys_only || (index && !cursor->whole && index->decl.projection == STORE_PROJECT_KEYS);
+    bool told = part_ready(m->view, &cursor->table->ttl_fill); /* else an entry's due time may be one of an earlier ttl attribute */
+    if (index && told && entry_is_past(cursor))
         return ERR_NOT_FOUND;
-    if (index && (cursor->keys_only || index->decl.projection == STORE_PROJECT_KEYS)) {
+    if (index && told && keys_only) {
         m->view->bytes += m->key.len;
         return keys_of_entry(cursor, arena, m->key, item);
     }
@@ -393,9 +414,9 @@ static int item_here(struct store_cursor *cursor, struct arena *arena, struct at
     m->view->bytes += bytes.len;
     if (due_is_past(due_of(cursor->def, *item), m->view->now_s))
         return ERR_NOT_FOUND;
-    if (cursor->keys_only)
+    if (keys_only)
         project(cursor, *item, false);
-    else if (index && index->decl.projection == STORE_PROJECT_INCLUDE)
+    else if (index && !cursor->whole && index->decl.projection == STORE_PROJECT_INCLUDE)
         project(cursor, *item, true);
     return 0;
 }

@@ -8,7 +8,7 @@ int store_get(struct store_view *view, const struct store_table *table, const st
     struct rocks_value value;
     struct attr *made = NULL;
     struct buf row;
-    if (atomic_load(&table->dropped))
+    if (table_is_gone(view, table))
         return ERR_NOT_FOUND;
     buf_init(&row, KEY_BYTES_MAX);
     table_key(&row, def, KEY_ITEM, table);
@@ -72,10 +72,10 @@ int store_raw_get(
 }
 
 static int scan_rows(
-    struct merge *m, struct arena *arena, int (*visit)(void *, struct text, struct text), void *context)
+    struct merge *m, bool backward, struct arena *arena, int (*visit)(void *, struct text, struct text), void *context)
 {
     int rc;
-    for (rc = merge_first(m, false); !rc; rc = merge_step(m)) {
+    for (rc = merge_first(m, backward); !rc; rc = merge_step(m)) {
         struct text key = arena_copy(arena, text_make(m->key.data + 2, m->key.len - 2)),
                     value = arena_copy(arena, m->value);
         rc = key.data && value.data ? visit(context, key, value) : ERR_MEMORY;
@@ -97,9 +97,27 @@ int store_raw_scan(struct store_view *view, uint8_t space, struct text from, str
     if (!rc)
         rc = merge_open(&m, view, buf_text(&lower), upper, false);
     if (!rc) {
-        rc = scan_rows(&m, arena, visit, context);
+        rc = scan_rows(&m, false, arena, visit, context);
         merge_close(&m);
     }
     buf_fini(&lower);
+    return rc;
+}
+
+int store_raw_scan_back(struct store_view *view, uint8_t space, struct text below, struct arena *arena,
+    int (*visit)(void *context, struct text key, struct text value), void *context)
+{
+    unsigned char begin[2] = {KEY_RAW, space};
+    struct buf upper;
+    struct merge m;
+    buf_init(&upper, KEY_BYTES_MAX);
+    int rc = raw_key(&upper, space, below);
+    if (!rc)
+        rc = merge_open(&m, view, text_make(begin, 2), buf_text(&upper), false);
+    if (!rc) {
+        rc = scan_rows(&m, true, arena, visit, context);
+        merge_close(&m);
+    }
+    buf_fini(&upper);
     return rc;
 }

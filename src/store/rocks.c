@@ -368,6 +368,23 @@ int rocks_flush(struct rocks *rocks, bool wait, struct err *err)
     return text ? failure(text, err) : 0;
 }
 
+int rocks_checkpoint(struct rocks *rocks, const char *folder, struct err *err)
+{
+    char *text = NULL;
+    rocksdb_checkpoint_t *checkpoint = rocksdb_checkpoint_object_create(rocks->db, &text);
+    if (!text)
+        rocksdb_checkpoint_create(checkpoint, folder, 0, &text); /* 0: flush always; there is no log that could stand in for it */
+    if (checkpoint)
+        rocksdb_checkpoint_object_destroy(checkpoint);
+    return text ? failure(text, err) : 0;
+}
+
+int rocks_verify(struct rocks *rocks, struct err *err)
+{
+    char *text = rocks_ext_verify(rocks->db);
+    return text ? failure(text, err) : 0;
+}
+
 static void marks_settle(struct rocks *rocks)
 {
     uint64_t flushed = atomic_load(&rocks->flushed);

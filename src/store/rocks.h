@@ -57,6 +57,11 @@ const struct rocks_snapshot *rocks_snapshot_create(struct rocks *rocks);
 void rocks_snapshot_destroy(struct rocks *rocks, const struct rocks_snapshot *snapshot);
 
 int rocks_flush(struct rocks *rocks, bool wait, struct err *err);
+/* A complete database in a new folder: hard links to the files of tables, which never change, and copies of the small ones. Everything written before the
+   call is in it (it flushes first). Any thread; writes go on. ERR_IO, ERR_DISK_FULL. */
+int rocks_checkpoint(struct rocks *rocks, const char *folder, struct err *err);
+/* Reads every block of every file against its checksum. ERR_CORRUPT with a text that names the file; ERR_IO. */
+int rocks_verify(struct rocks *rocks, struct err *err);
 /* Notes that everything written so far reflects `mark` (growing). One writer. */
 void rocks_mark(struct rocks *rocks, uint64_t mark);
 /* The highest mark whose writes have all reached the disk, 0 when none of this session has. Any thread. */

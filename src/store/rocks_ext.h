@@ -13,6 +13,8 @@ extern "C" {
    with an internal sequence up to `largest` is then on disk. */
 void rocks_ext_on_flush(
     rocksdb_options_t *options, void (*on_flush)(void *context, uint64_t largest), void *context);
+/* Checks every block of every file: NULL, or what is wrong, for rocksdb_free. */
+char *rocks_ext_verify(rocksdb_t *db);
 
 #ifdef __cplusplus
 }

@@ -8,7 +8,7 @@
 
 static bool is_held(struct store *store, const struct store_snapshot *snapshot)
 {
-    for (int i = 0; i < STORE_READERS_MAX; i++)
+    for (int i = 0; i < STORE_READERS_ALL; i++)
         if (atomic_load(&store->hazard[i]) == snapshot)
             return true;
     return false;
@@ -56,7 +56,7 @@ int store_snapshot_publish(struct store *store)
 
 const struct store_snapshot *store_snapshot_acquire(struct store *store, unsigned reader)
 {
-    ASSERT(reader < STORE_READERS_MAX && !atomic_load(&store->hazard[reader]));
+    ASSERT(reader < STORE_READERS_ALL && !atomic_load(&store->hazard[reader]));
     for (;;) {
         struct store_snapshot *snapshot = atomic_load(&store->snapshot);
         atomic_store(&store->hazard[reader], snapshot);
@@ -67,7 +67,7 @@ const struct store_snapshot *store_snapshot_acquire(struct store *store, unsigne
 
 void store_snapshot_release(struct store *store, unsigned reader)
 {
-    ASSERT(reader < STORE_READERS_MAX);
+    ASSERT(reader < STORE_READERS_ALL);
     atomic_store(&store->hazard[reader], NULL);
 }
 
@@ -79,7 +79,7 @@ uint64_t store_snapshot_sequence(const struct store_snapshot *snapshot)
 void snapshot_fini(struct store *store)
 {
     struct store_snapshot *last = atomic_exchange(&store->snapshot, NULL);
-    for (int i = 0; i < STORE_READERS_MAX; i++)
+    for (int i = 0; i < STORE_READERS_ALL; i++)
         ASSERT(!atomic_load(&store->hazard[i]));
     collect(store);
     if (last)

@@ -19,7 +19,7 @@ int store_stage_create(struct store *store, struct store_stage **out)
     arena_init(&stage->arena, 256u << 10, STAGE_BYTES_MAX);
     for (int i = 0; i < 4; i++)
         buf_init(&stage->key[i], KEY_BYTES_MAX);
-    buf_init(&stage->encoded, 2 * ITEM_BYTES_MAX);
+    buf_init(&stage->encoded, 2 * ITEM_LARGE_MAX);
     stage->batch = rocks_batch_create();
     int rc = stage->batch ? overlay_init(stage) : ERR_MEMORY;
     if (rc) {
@@ -130,7 +130,7 @@ static int add_change(
     struct store_stage *stage = c->view->stage;
     struct change change = {
         .table = c->table, .by_service = by_service, .before = before, .after = after, .node = node};
-    if (!c->def->decl.changes)
+    if (!definition_keeps_changes(c->def))
         return 0;
     change.event = !c->before ? 'I' : !c->after ? 'R' : 'M';
     if (before.len) {
@@ -167,15 +167,15 @@ static int update_entries(const struct entry_change *c, struct text item_key)
     return rc || !active ? rc : count_adjust(c->view, c->table, c->def, NULL, item_key, step);
 }
 
-static int remove_item(struct entry_change *c, struct text item_key, struct text before, bool by_service)
+static int remove_item(struct entry_change *c, struct text item_key, struct text before, unsigned flags)
 {
     c->after = NULL;
     c->due_after = INT64_MIN;
     int rc = overlay_delete(c->view->stage, item_key);
     if (!rc)
         rc = update_entries(c, item_key);
-    if (!rc)
-        rc = add_change(c, by_service, before, TEXT_NONE, NULL);
+    if (!rc && !(flags & STORE_QUIET))
+        rc = add_change(c, flags & STORE_BY_SERVICE, before, TEXT_NONE, NULL);
     counter_add(COUNTER_tick_writes, !rc);
     return rc;
 }
@@ -262,7 +262,7 @@ static int put_checked(
     if ((flags & STORE_IF_PRESENT) && !visible)
         return sentence(err, ERR_NOT_FOUND);
     if (expired) {
-        rc = remove_item(c, key, before, true);
+        rc = remove_item(c, key, before, STORE_BY_SERVICE);
         c->before = NULL;
         c->due_before = INT64_MIN;
         before = TEXT_NONE;
@@ -287,12 +287,12 @@ int store_put(struct store_view *view, const struct store_table *table, const st
     change_init(&c, view, table, arena);
     if (old)
         *old = NULL;
-    int rc = item_check(item, err);
+    int rc = item_check_within(item, flags & STORE_LARGE ? ITEM_LARGE_MAX : ITEM_BYTES_MAX, err);
     if (!rc && atomic_load(&table->dropped))
         rc = sentence(err, ERR_NOT_FOUND);
     if (!rc)
         rc = make_key(&c, item, err);
-    if (!rc)
+    if (!rc && !(flags & STORE_LOOSE))
         rc = index_check(c.def, item, err);
     if (rc)
         return rc;
@@ -324,7 +324,7 @@ int store_delete(struct store_view *view, const struct store_table *table, const
     if (old)
         *old = c.before;
     struct store_save save = store_stage_save(view->stage);
-    rc = remove_item(&c, row, before, flags & STORE_BY_SERVICE);
+    rc = remove_item(&c, row, before, flags);
     if (rc)
         store_stage_rollback(view->stage, save);
     return sentence(err, rc);

@@ -236,9 +236,9 @@ static int put_totals(struct store_stage *stage)
     for (size_t i = 0; i < stage->delta_count; i++) {
         struct delta *delta = &stage->delta[i];
         char bytes[8];
+        delta->total = delta->table->sealed + delta->change;
         if (!delta->change || atomic_load(&delta->table->dropped))
             continue;
-        delta->total = delta->table->sealed + delta->change;
         buf_clear(&stage->key[0]);
         table_key(&stage->key[0], atomic_load(&delta->table->newest), KEY_NUMBER, delta->table);
         int rc = overlay_put(stage, buf_text(&stage->key[0]), be_text(bytes, (uint64_t)delta->total, 8));
@@ -251,7 +251,9 @@ static int put_totals(struct store_stage *stage)
 int store_stage_seal(struct store_stage *stage, int64_t time_ms, struct buf *record)
 {
     struct store_save save = store_stage_save(stage);
-    int rc = put_totals(stage);
+    int rc = catalogue_stamp(stage, time_ms);
+    if (!rc)
+        rc = put_totals(stage);
     if (!rc && store_stage_durable(stage))
         rc = record_write(stage, time_ms, record);
     if (rc) {
@@ -304,7 +306,7 @@ int store_stage_apply(struct store_stage *stage, uint64_t sequence, struct err *
         atomic_store_explicit(&store->applied, sequence, memory_order_release);
     }
     for (size_t i = 0; i < stage->delta_count; i++)
-        if (stage->delta[i].change && !atomic_load(&stage->delta[i].table->dropped))
+        if (stage->delta[i].change) /* also when a later stage drops the table: that may be undone */
             atomic_store(&stage->delta[i].table->count, stage->delta[i].total);
     note_ended(stage);
     return stage->defined_count ? catalogue_commit(stage) : 0;

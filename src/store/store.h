@@ -39,17 +39,34 @@ uint64_t store_applied(const struct store *store);
 uint64_t store_flushed(struct store *store);
 /* Starts a flush of the memtables (returns at once unless wait). */
 int store_flush(struct store *store, bool wait, struct err *err);
+/* A copy of the tables as they are now, in a new folder (whose parent exists, on any file system): a store of its own that opens with the same key. Everything
+   applied before the call is in it. On the same file system it is hard links, and takes no time. Any thread; it blocks. ERR_IO, ERR_DISK_FULL. */
+int store_checkpoint(struct store *store, const char *folder, struct err *err);
 /* Replays one journal record (store section) at start-up. */
 int store_replay(struct store *store, uint64_t sequence, struct text record, struct err *err);
 
 /* ---- the catalogue ---- */
 enum store_projection { STORE_PROJECT_ALL, STORE_PROJECT_KEYS, STORE_PROJECT_INCLUDE };
 #define STORE_INDEXES_MAX 25
-#define STORE_INDEX_KEYS_MAX 4
+#define STORE_INDEX_KEYS_MAX 4        /* hash attributes, and range attributes, of an index */
+struct store_key_part {
+    struct text name;
+    enum attr_type type; /* STRING, NUMBER, BINARY */
+};
+/* What entries are keyed by: `hashes` hash attributes (one or more), which say what lies together, and behind them `ranges` range attributes, by whose
+   tuple it is in order. A table's key has one and at most one. */
+struct store_key {
+    struct store_key_part part[2 * STORE_INDEX_KEYS_MAX];
+    size_t hashes, ranges;
+};
+static inline size_t store_key_parts(const struct store_key *key)
+{
+    return key->hashes + key->ranges;
+}
+bool store_key_has(const struct store_key *key, struct text name);
 struct store_index_decl {
     struct text name;
-    struct text hash, range;          /* attribute names; range may be empty */
-    enum attr_type hash_type, range_type;
+    struct store_key key;
     enum store_projection projection;
     struct text include[20];
     size_t includes;
@@ -80,9 +97,41 @@ const struct store_index_decl *store_index_decl(const struct store_index *index)
 struct text store_table_name(const struct store_table *table);
 uint32_t store_table_id(const struct store_table *table);
 const struct store_table_decl *store_table_decl(const struct store_table *table);
+/* The key of an index, or of the table itself (index NULL). */
+const struct store_key *store_key_of(const struct store_table *table, const struct store_index *index);
 int64_t store_table_count(const struct store_table *table); /* committed items, exact; any thread */
 /* Next table in name order, NULL at the end; pass NULL to begin. */
 const struct store_table *store_table_next(const struct store *store, const struct store_table *after);
+
+/* What a definition carries beside the declaration: store_table_define leaves it as it is. */
+struct store_recovery {
+    int64_t since_ms; /* of the tick that turned it on */
+    uint32_t days;    /* of the journal that are wanted; 0: off */
+};
+#define STORE_RECOVERY_DAYS_MAX 35
+/* A table whose items are on their way (a restore, an import): it is there, and nobody else reads or writes it yet. Any thread. */
+bool store_table_filling(const struct store_table *table);
+int store_table_set_filling(struct store_stage *stage, const struct store_table *table, bool filling, struct err *err);
+/* Recovery by the journal: change records are kept whether the declaration asks for them or not. ERR_INVALID: a volatile table; ERR_NOT_FOUND: a dropped one. */
+struct store_recovery store_table_recovery(const struct store_table *table);
+int store_table_set_recovery(struct store_stage *stage, const struct store_table *table, struct store_recovery recovery, struct err *err);
+/* Followed by clients, from the record `since` of the journal on (0: not): change records are kept whether the declaration asks for them or not. The number tells whoever
+   comes back with an older position that something may be missing. ERR_INVALID: a volatile table; ERR_NOT_FOUND: a dropped one. */
+uint64_t store_table_followed_since(const struct store_table *table);
+int store_table_set_followed(struct store_stage *stage, const struct store_table *table, uint64_t since, struct err *err);
+/* For whatever reason: its declaration, its recovery, its followers. Any thread. */
+bool store_table_keeps_changes(const struct store_table *table);
+/* Would store_put take its keys, those of indexes included? 0, ERR_TYPE, ERR_INVALID, ERR_TOO_LARGE with a sentence. Any thread. */
+int store_item_fits(const struct store_table *table, const struct attr *item, struct err *err);
+/* Since when the table's items expire by its ttl attribute: the time of the tick that said so, once committed. 0: since before this was noted; INT64_MAX: it has
+   none. Any thread. */
+int64_t store_table_ttl_since(const struct store_table *table);
+/* Is the item's due time, by the table's ttl attribute, not after now_s? */
+bool store_item_expired(const struct store_table *table, const struct attr *item, int64_t now_s);
+/* A declaration in bytes, for backups. Decoded texts live in the arena; what it holds is checked when it is defined. ERR_MEMORY, ERR_CORRUPT. */
+#define STORE_DECL_BYTES_MAX (512u << 10)
+int store_decl_encode(struct buf *out, const struct store_table_decl *decl);
+int store_decl_decode(struct arena *arena, struct text bytes, struct store_table_decl *decl);
 
 /* ---- cold rows: what a cache_only reader did not find in memory ---- */
 #define STORE_COLD_ROWS 64
@@ -121,11 +170,14 @@ enum store_range_op { STORE_RANGE_ALL, STORE_RANGE_EQ, STORE_RANGE_LT, STORE_RAN
 struct store_query {
     const struct store_table *table;
     const struct store_index *index;        /* NULL: the table itself */
-    const struct attr *hash;                /* NULL: a scan over all */
+    const struct attr *hash[STORE_INDEX_KEYS_MAX];  /* as many as the key has, in its order; the first NULL: a scan over all */
+    const struct attr *equal[STORE_INDEX_KEYS_MAX]; /* what the first `equals` range attributes are, when op is about the next one */
+    size_t equals;
     enum store_range_op op;
     const struct attr *low, *high;          /* for op; high only for BETWEEN */
     bool backward;
     bool keys_only;                         /* do not fetch the items of an index: table and index keys alone */
+    bool whole;                             /* the items behind an index, whatever it projects */
     const struct attr *after;               /* exclusive start: table key + index key attributes; NULL: from the edge */
 };
 struct store_cursor; /* lives in the arena; holds a RocksDB iterator until closed */
@@ -135,8 +187,8 @@ int store_cursor_next(struct store_cursor *cursor, struct arena *arena, const st
 void store_cursor_close(struct store_cursor *cursor);
 
 /* ---- ordered counts (indexes and tables declared `counted`), all O(log n) ---- */
-/* Entries of a hash value; 0 when there are none. */
-int store_rank_count(struct store_view *view, const struct store_table *table, const struct store_index *index, const struct attr *hash, uint64_t *count);
+/* Entries of a hash value (as in a query: as many as the key has); 0 when there are none. */
+int store_rank_count(struct store_view *view, const struct store_table *table, const struct store_index *index, const struct attr *const *hash, uint64_t *count);
 /* Position from 0 in ascending order (backward: from the other end) of the entry of `item` (table key + index key attributes). ERR_NOT_FOUND when it has none. */
 int store_rank_of(struct store_view *view, const struct store_table *table, const struct store_index *index, const struct attr *item, bool backward, uint64_t *rank);
 /* A cursor that starts at the entry with that rank. */
@@ -158,7 +210,10 @@ enum store_put_flags {
     STORE_FRESH = 1,       /* the caller knows that the key is new (an id made by the tick): no look-up of the old item */
     STORE_IF_ABSENT = 2,   /* ERR_EXISTS when there is a (not expired) item */
     STORE_IF_PRESENT = 4,  /* ERR_NOT_FOUND when there is none */
-    STORE_BY_SERVICE = 8   /* the change record carries the service's identity (expiry) */
+    STORE_BY_SERVICE = 8,  /* the change record carries the service's identity (expiry) */
+    STORE_LOOSE = 16,      /* an index key of the wrong type keeps the item out of that index, as a backfill does, and is no error (restores) */
+    STORE_LARGE = 32,      /* up to ITEM_LARGE_MAX bytes: records of streams */
+    STORE_QUIET = 64       /* no change record (a deletion that everybody can foresee) */
 };
 /* Checks keys, sizes and index key types (ERR_TYPE, ERR_TOO_LARGE with a sentence), stages the item, its index, count and expiry rows and its
    change record. `old` (may be NULL) receives the earlier item or NULL. ERR_COLD when the old item is not in the cache and the view says cache_only:
@@ -174,6 +229,9 @@ int store_raw_delete(struct store_stage *stage, uint8_t space, struct text key);
 int store_raw_get(struct store_view *view, uint8_t space, struct text key, struct arena *arena, struct text *value);
 /* Visits rows with keys >= from in order until `visit` answers non-zero (returned) or the sub-space ends (0). */
 int store_raw_scan(struct store_view *view, uint8_t space, struct text from, struct arena *arena,
+    int (*visit)(void *context, struct text key, struct text value), void *context);
+/* The same downwards: rows with keys < below. */
+int store_raw_scan_back(struct store_view *view, uint8_t space, struct text below, struct arena *arena,
     int (*visit)(void *context, struct text key, struct text value), void *context);
 
 /* Expiry: stages the deletion (with REMOVE records by the service) of at most `limit` items due at view->now_s; returns how many, or an error. */
@@ -200,7 +258,12 @@ void store_stage_reset(struct store_stage *stage);
 /* Committer: replaces the published snapshot by one of what is applied now. */
 int store_snapshot_publish(struct store *store);
 #define STORE_READERS_MAX 64
-/* Reader slots: one per thread that reads; 0..STORE_READERS_MAX-1. No lock: a hazard slot. The snapshot stays valid until release. */
+#define STORE_READER_JOBS STORE_READERS_MAX /* the slot of the thread that backs up and restores */
+#define STORE_READER_WARM (STORE_READERS_MAX + 1) /* the same thread's, beside a snapshot that it holds */
+#define STORE_READER_QUERY (STORE_READERS_MAX + 2) /* the first of the threads of log queries */
+#define STORE_READER_QUERIES 2
+#define STORE_READERS_ALL (STORE_READERS_MAX + 2 + STORE_READER_QUERIES)
+/* Reader slots: one per thread that reads; 0..STORE_READERS_ALL-1. No lock: a hazard slot. The snapshot stays valid until release. */
 const struct store_snapshot *store_snapshot_acquire(struct store *store, unsigned reader);
 void store_snapshot_release(struct store *store, unsigned reader);
 uint64_t store_snapshot_sequence(const struct store_snapshot *snapshot);
@@ -225,9 +288,9 @@ int store_change_begin(struct store_change_reader *reader, struct text record);
 /* 0, ERR_NOT_FOUND at the end, ERR_CORRUPT. */
 int store_change_next(struct store_change_reader *reader, struct store_change *change);
 
-/* Integrity: reads everything, checks checksums, items, indexes against items and counts: for `weir verify`. */
+/* Integrity: reads everything, checks checksums, items, indexes against items and counts: for `weir verify`. Nobody writes meanwhile. */
 struct store_report {
-    uint64_t rows, items, index_rows, bytes;
+    uint64_t tables, rows, items, index_rows, bytes;
     uint64_t damaged;
     char first[200]; /* what was damaged first */
 };

@@ -36,7 +36,7 @@ static struct attr *row_of(struct fixture *f, int i, int64_t value)
 static void fill(struct fixture *f)
 {
     struct store_table_decl decl = {.name = TEXT("rows"), .hash = TEXT("id"), .hash_type = ATTR_STRING, .indexes = 1,
-        .index = {{.name = TEXT("by_group"), .hash = TEXT("group"), .hash_type = ATTR_STRING, .range = TEXT("n"), .range_type = ATTR_NUMBER, .counted = true}}};
+        .index = {{.name = TEXT("by_group"), .key = {.part = {{TEXT("group"), ATTR_STRING}, {TEXT("n"), ATTR_NUMBER}}, .hashes = 1, .ranges = 1}, .counted = true}}};
     const struct store_table *table;
     assert_int_equal(store_table_define(f->stage, &decl, &table, NULL), 0);
     for (int i = 0; i < ROWS; i++) {
@@ -152,7 +152,7 @@ static int scan_back(struct cold_fixture *f)
 static int query_group(struct cold_fixture *f, bool backward)
 {
     struct attr hash = {.type = ATTR_STRING, .text = TEXT("g2")};
-    return walk(f, &(struct store_query){.table = f->table, .index = f->index, .hash = &hash, .backward = backward}, ROWS / GROUPS);
+    return walk(f, &(struct store_query){.table = f->table, .index = f->index, .hash = {&hash}, .backward = backward}, ROWS / GROUPS);
 }
 
 static int query_on(struct cold_fixture *f)

@@ -34,10 +34,7 @@ static void define(void)
         .name = TEXT("leaderboard"), .hash = TEXT("id"), .hash_type = ATTR_STRING, .indexes = 1};
     struct err err = {0};
     d.index[0] = (struct store_index_decl){.name = TEXT("Ranking"),
-        .hash = TEXT("mode"),
-        .hash_type = ATTR_STRING,
-        .range = TEXT("score"),
-        .range_type = ATTR_NUMBER,
+        .key = {.part = {{TEXT("mode"), ATTR_STRING}, {TEXT("score"), ATTR_NUMBER}}, .hashes = 1, .ranges = 1},
         .counted = true};
     if (store_table_define(f.stage, &d, &table, &err))
         fail_msg("%s", err.text);
@@ -100,7 +97,8 @@ static void compare(size_t step)
     uint64_t total = 0, count = 0, rank = 0, position = 0;
     for (size_t k = 0; k < entry_count; k++)
         total += entries[k].present;
-    assert_int_equal(store_rank_count(&f.view, table, ranking, mode(), &count), 0);
+    const struct attr *hash = mode();
+    assert_int_equal(store_rank_count(&f.view, table, ranking, &hash, &count), 0);
     assert_int_equal(count, total);
     for (size_t k = 0; k < entry_count; k++) {
         if (!entries[k].present)
@@ -108,7 +106,7 @@ static void compare(size_t step)
         if (position % step == 0 || position + 1 == total) {
             struct attr *item = item_of(&entries[k]);
             struct store_query q = {
-                .table = table, .index = ranking, .hash = mode(), .backward = position & 1};
+                .table = table, .index = ranking, .hash = {mode()}, .backward = position & 1};
             struct store_cursor *cursor;
             const struct attr *got;
             assert_int_equal(store_rank_of(&f.view, table, ranking, item, q.backward, &rank), 0);
@@ -122,7 +120,7 @@ static void compare(size_t step)
         position++;
     }
     if (!total) {
-        struct store_query q = {.table = table, .index = ranking, .hash = mode()};
+        struct store_query q = {.table = table, .index = ranking, .hash = {mode()}};
         struct store_cursor *cursor;
         const struct attr *got;
         assert_int_equal(store_rank_seek(&f.view, &q, 0, &f.arena, &cursor, NULL), 0);

@@ -31,10 +31,7 @@ static const struct store_table *define(struct fixture *f)
         .indexes = 1};
     const struct store_table *table;
     d.index[0] = (struct store_index_decl){.name = TEXT("ByValue"),
-        .hash = TEXT("group"),
-        .hash_type = ATTR_STRING,
-        .range = TEXT("value"),
-        .range_type = ATTR_NUMBER,
+        .key = {.part = {{TEXT("group"), ATTR_STRING}, {TEXT("value"), ATTR_NUMBER}}, .hashes = 1, .ranges = 1},
         .counted = true};
     assert_int_equal(store_table_define(f->stage, &d, &table, NULL), 0);
     return table;

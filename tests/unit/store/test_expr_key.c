@@ -4,19 +4,15 @@
 #define VALUES \
     "{':s':{'S':'a'},':t':{'S':'b'},':e':{'S':''},':n':{'N':'1'},':m':{'N':'5'},':b':{'B':'AA=='},':x':{'BOOL':true},':l':{'L':[]}}"
 
-static const struct expr_key_schema one = {
-    .hash = {TEXT("pk")}, .range = {TEXT("sk")}, .hash_type = {ATTR_STRING}, .range_type = {ATTR_NUMBER}, .hashes = 1, .ranges = 1};
-static const struct expr_key_schema texts = {
-    .hash = {TEXT("pk")}, .range = {TEXT("sk")}, .hash_type = {ATTR_STRING}, .range_type = {ATTR_STRING}, .hashes = 1, .ranges = 1};
-static const struct expr_key_schema hash_only = {.hash = {TEXT("pk")}, .hash_type = {ATTR_STRING}, .hashes = 1};
-static const struct expr_key_schema many = {.hash = {TEXT("h1"), TEXT("h2")},
-    .range = {TEXT("r1"), TEXT("r2"), TEXT("r3")},
-    .hash_type = {ATTR_STRING, ATTR_NUMBER},
-    .range_type = {ATTR_STRING, ATTR_NUMBER, ATTR_STRING},
+static const struct store_key one = {.part = {{TEXT("pk"), ATTR_STRING}, {TEXT("sk"), ATTR_NUMBER}}, .hashes = 1, .ranges = 1};
+static const struct store_key texts = {.part = {{TEXT("pk"), ATTR_STRING}, {TEXT("sk"), ATTR_STRING}}, .hashes = 1, .ranges = 1};
+static const struct store_key hash_only = {.part = {{TEXT("pk"), ATTR_STRING}}, .hashes = 1};
+static const struct store_key many = {
+    .part = {{TEXT("h1"), ATTR_STRING}, {TEXT("h2"), ATTR_NUMBER}, {TEXT("r1"), ATTR_STRING}, {TEXT("r2"), ATTR_NUMBER}, {TEXT("r3"), ATTR_STRING}},
     .hashes = 2,
     .ranges = 3};
 
-static int resolve(struct expr_env *env, const char *expression, const struct expr_key_schema *schema, struct expr_key_range *range)
+static int resolve(struct expr_env *env, const char *expression, const struct store_key *schema, struct expr_key_range *range)
 {
     const struct expr_key_condition *condition;
     env_of(env, "{'#p':'pk','#r':'sk'}", VALUES);
@@ -29,7 +25,7 @@ static void test_ranges(void **state)
     (void)state;
     static const struct {
         const char *expression;
-        const struct expr_key_schema *schema;
+        const struct store_key *schema;
         enum store_range_op op;
         const char *low, *high;
     } row[] = {
@@ -368,9 +364,6 @@ static void test_legacy_keys(void **state)
         const char *json, *message;
     } row[] = {
         {"{}", "Conditions can be of length 1 or 2 only"},
-        {"{'a':{'ComparisonOperator':'EQ','AttributeValueList':[{'N':'1'}]},'b':{'ComparisonOperator':'EQ','AttributeValueList':[{'N':'1'}]},"
-         "'c':{'ComparisonOperator':'EQ','AttributeValueList':[{'N':'1'}]}}",
-            "Conditions can be of length 1 or 2 only"},
         {"{'a':{'ComparisonOperator':'NE','AttributeValueList':[{'N':'1'}]}}", "Attempted conditional constraint is not an indexable operation"},
         {"{'a':{'ComparisonOperator':'NOT_NULL'}}", "Attempted conditional constraint is not an indexable operation"},
         {"{'a':{'ComparisonOperator':'EQ'}}", BAD "Invalid number of argument(s) for the EQ ComparisonOperator"},
@@ -379,6 +372,72 @@ static void test_legacy_keys(void **state)
         expect_message(row[i].json, &env, expr_legacy_key_conditions(&env, json_of(quoted(row[i].json)), &condition), row[i].message);
     assert_int_equal(expr_legacy_key_conditions(&env, NULL, &condition), 0);
     assert_null(condition);
+}
+
+/* Three and more conditions are for indexes whose key has as many attributes. */
+static void test_legacy_keys_of_many_attributes(void **state)
+{
+    (void)state;
+    struct expr_env env;
+    struct expr_key_range range;
+    const struct expr_key_condition *condition;
+    expr_env_init(&env, &arena);
+    assert_int_equal(expr_legacy_key_conditions(&env,
+                         json_of(quoted("{'r2':{'ComparisonOperator':'LT','AttributeValueList':[{'N':'5'}]},'h2':{'ComparisonOperator':'EQ','AttributeValueList':[{'N':'1'}]},"
+                                        "'h1':{'ComparisonOperator':'EQ','AttributeValueList':[{'S':'a'}]},'r1':{'ComparisonOperator':'EQ','AttributeValueList':[{'S':'b'}]}}")),
+                         &condition),
+        0);
+    assert_int_equal(expr_key_condition_resolve(&env, condition, &many, &range), 0);
+    assert_int_equal(range.equals, 1);
+    assert_true(text_is(range.equal[0]->text, "b"));
+    assert_int_equal(range.op, STORE_RANGE_LT);
+    assert_true(text_is(range.hash[0]->text, "a") && text_is(range.hash[1]->text, "1"));
+    expect_message("two", &env, expr_key_condition_resolve(&env, condition, &one, &range), "Conditions can be of length 1 or 2 only");
+    struct buf nine;
+    buf_init(&nine, 4096);
+    for (int i = 0; i < 9; i++)
+        buf_add_format(&nine, "%c\"k%d\":{\"ComparisonOperator\":\"EQ\",\"AttributeValueList\":[{\"N\":\"1\"}]}", i ? ',' : '{', i);
+    buf_add_text(&nine, TEXT("}"));
+    struct text json = arena_copy(&arena, buf_text(&nine));
+    expect_message("nine", &env, expr_legacy_key_conditions(&env, json_of(json.data), &condition), "Conditions can be of length 1 or 2 only");
+    buf_fini(&nine);
+}
+
+/* Hash attributes have 2048 bytes together, range attributes 1024. */
+static void test_bytes_together(void **state)
+{
+    (void)state;
+    static const struct store_key key = {
+        .part = {{TEXT("h1"), ATTR_STRING}, {TEXT("h2"), ATTR_STRING}, {TEXT("r1"), ATTR_STRING}, {TEXT("r2"), ATTR_STRING}}, .hashes = 2, .ranges = 2};
+    static char filler[2049];
+    memset(filler, 'k', sizeof(filler));
+    static const struct {
+        size_t h1, h2, r1, r2;
+        const char *message;
+    } row[] = {
+        {2047, 1, 1023, 1, NULL},
+        {2047, 2, 1, 1, "One or more parameter values were invalid: Size of hashkey has exceeded the maximum size limit of2048 bytes"},
+        {1, 1, 1023, 2, "One or more parameter values were invalid: Aggregated size of all range keys has exceeded the size limit of 1024 bytes"},
+    };
+    for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+        const size_t bytes[] = {row[i].h1, row[i].h2, row[i].r1, row[i].r2};
+        const char *const alias[] = {":a", ":b", ":c", ":d"};
+        struct expr_env env;
+        struct expr_key_range range;
+        const struct expr_key_condition *condition;
+        struct attr value[4];
+        expr_env_init(&env, &arena);
+        for (int k = 0; k < 4; k++) {
+            value[k] = (struct attr){.type = ATTR_STRING, .text = text_make(filler, bytes[k])};
+            assert_int_equal(expr_env_add_value(&env, text_of(alias[k]), &value[k]), 0);
+        }
+        assert_int_equal(expr_key_condition_parse(&env, TEXT("h1 = :a AND h2 = :b AND r1 = :c AND r2 > :d"), &condition), 0);
+        int rc = expr_key_condition_resolve(&env, condition, &key, &range);
+        if (row[i].message)
+            expect_message("together", &env, rc, row[i].message);
+        else
+            assert_int_equal(rc, 0);
+    }
 }
 
 static void test_legacy_attributes(void **state)
@@ -469,6 +528,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_expected, arena_setup, arena_teardown),
         cmocka_unit_test_setup_teardown(test_legacy_condition_errors, arena_setup, arena_teardown),
         cmocka_unit_test_setup_teardown(test_legacy_keys, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(test_legacy_keys_of_many_attributes, arena_setup, arena_teardown),
+        cmocka_unit_test_setup_teardown(test_bytes_together, arena_setup, arena_teardown),
         cmocka_unit_test_setup_teardown(test_legacy_attributes, arena_setup, arena_teardown),
         cmocka_unit_test_setup_teardown(test_legacy_updates, arena_setup, arena_teardown),
     };

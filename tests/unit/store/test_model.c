@@ -92,14 +92,10 @@ static const struct store_table_decl *declaration(void)
         .counted = true,
         .indexes = 2};
     d.index[0] = (struct store_index_decl){.name = TEXT("ByOwner"),
-        .hash = TEXT("owner"),
-        .hash_type = ATTR_STRING,
-        .range = TEXT("score"),
-        .range_type = ATTR_NUMBER,
+        .key = {.part = {{TEXT("owner"), ATTR_STRING}, {TEXT("score"), ATTR_NUMBER}}, .hashes = 1, .ranges = 1},
         .counted = true};
     d.index[1] = (struct store_index_decl){.name = TEXT("ByKind"),
-        .hash = TEXT("kind"),
-        .hash_type = ATTR_STRING,
+        .key = {.part = {{TEXT("kind"), ATTR_STRING}}, .hashes = 1},
         .projection = STORE_PROJECT_KEYS};
     return &d;
 }
@@ -252,7 +248,7 @@ static void step_query_table(struct world *w)
     int after = roll(w, 3) ? -1 : (int)roll(w, RANGES);
     struct err err = {0};
     struct store_query q = {.table = w->table,
-        .hash = string_attr(w, text_of(hashes[hash])),
+        .hash = {string_attr(w, text_of(hashes[hash]))},
         .op = op,
         .low = number_attr(w, low),
         .high = number_attr(w, high),
@@ -297,7 +293,7 @@ static void step_query_index(struct world *w)
     struct err err = {0};
     struct store_query q = {.table = w->table,
         .index = w->by_owner,
-        .hash = string_attr(w, arena_format(&w->f.arena, "o%d", owner)),
+        .hash = {string_attr(w, arena_format(&w->f.arena, "o%d", owner))},
         .op = op,
         .low = number_attr(w, low),
         .high = number_attr(w, high),
@@ -322,7 +318,7 @@ static void step_query_index(struct world *w)
 
 static void step_query_keys(struct world *w)
 {
-    struct store_query q = {.table = w->table, .index = w->by_kind, .hash = string_attr(w, TEXT("odd"))};
+    struct store_query q = {.table = w->table, .index = w->by_kind, .hash = {string_attr(w, TEXT("odd"))}};
     struct store_cursor *cursor;
     const struct attr *item;
     assert_int_equal(store_query_open(&w->f.view, &q, &w->f.arena, &cursor, NULL), 0);
@@ -362,7 +358,7 @@ static void step_rank(struct world *w)
     const struct attr *hash = string_attr(w, arena_format(&w->f.arena, "o%d", owner));
     uint64_t count = 99999, rank;
     bool backward = roll(w, 2);
-    assert_int_equal(store_rank_count(&w->f.view, w->table, w->by_owner, hash, &count), 0);
+    assert_int_equal(store_rank_count(&w->f.view, w->table, w->by_owner, &hash, &count), 0);
     assert_int_equal(count, n);
     if (n) {
         int k = (int)roll(w, (uint64_t)n);
@@ -373,7 +369,7 @@ static void step_rank(struct world *w)
     }
     if (backward)
         reverse(list, n);
-    struct store_query q = {.table = w->table, .index = w->by_owner, .hash = hash, .backward = backward};
+    struct store_query q = {.table = w->table, .index = w->by_owner, .hash = {hash}, .backward = backward};
     int from = (int)roll(w, (uint64_t)n + 2), want[SLOTS], kept = 0;
     for (int k = from; k < n; k++)
         if (visible(w, &w->now.slot[list[k]]))
@@ -391,8 +387,8 @@ static void step_rank_table(struct world *w)
         total += w->now.slot[hash * RANGES + r].present;
         before += w->now.slot[hash * RANGES + r].present && hash * RANGES + r < i;
     }
-    assert_int_equal(
-        store_rank_count(&w->f.view, w->table, NULL, string_attr(w, text_of(hashes[hash])), &count), 0);
+    const struct attr *value = string_attr(w, text_of(hashes[hash]));
+    assert_int_equal(store_rank_count(&w->f.view, w->table, NULL, &value, &count), 0);
     assert_int_equal(count, total);
     struct attr *key = item_create(&w->f.arena);
     key_make(w, key, i);
@@ -407,7 +403,7 @@ static void step_delete_while_reading(struct world *w)
 {
     int hash = (int)roll(w, HASHES);
     struct store_query q = {
-        .table = w->table, .hash = string_attr(w, text_of(hashes[hash])), .backward = roll(w, 2)};
+        .table = w->table, .hash = {string_attr(w, text_of(hashes[hash]))}, .backward = roll(w, 2)};
     struct store_cursor *cursor;
     const struct attr *item;
     assert_int_equal(store_query_open(&w->f.view, &q, &w->f.arena, &cursor, NULL), 0);

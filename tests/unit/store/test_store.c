@@ -45,7 +45,7 @@ static int get(struct fixture *f, const struct store_table *table, const char *i
 static int count_query(struct fixture *f, const struct store_table *table, const struct store_index *index,
     const struct attr *hash)
 {
-    struct store_query q = {.table = table, .index = index, .hash = hash};
+    struct store_query q = {.table = table, .index = index, .hash = {hash}};
     struct store_cursor *cursor;
     const struct attr *item;
     int n = 0, rc = store_query_open(&f->view, &q, &f->arena, &cursor, NULL);
@@ -256,7 +256,7 @@ static void test_volatile(void **state)
     decl.changes = false;
     decl.indexes = 1;
     decl.index[0] =
-        (struct store_index_decl){.name = TEXT("ByScore"), .hash = TEXT("score"), .hash_type = ATTR_NUMBER};
+        (struct store_index_decl){.name = TEXT("ByScore"), .key = {.part = {{TEXT("score"), ATTR_NUMBER}}, .hashes = 1}};
     const struct store_table *table = define(f, &decl);
     fixture_commit(f);
     uint64_t sequence = f->sequence;
@@ -315,6 +315,12 @@ static void test_raw(void **state)
     assert_int_equal(store_raw_scan(&f->view, STORE_SPACE_TEST, TEXT("b"), &f->arena, visit_three, &seen), 0);
     assert_true(text_is(buf_text(&seen), "b=2 c= "));
     buf_clear(&seen);
+    assert_int_equal(store_raw_scan_back(&f->view, STORE_SPACE_TEST, TEXT("c"), &f->arena, visit_three, &seen), 0);
+    assert_true(text_is(buf_text(&seen), "b=2 a=1 "));
+    buf_clear(&seen);
+    assert_int_equal(store_raw_scan_back(&f->view, STORE_SPACE_TEST, TEXT("z"), &f->arena, visit_three, &seen), 0);
+    assert_true(text_is(buf_text(&seen), "c= b=2 a=1 "));
+    buf_clear(&seen);
     buf_add(&seen, (char[100]){0}, 100);
     assert_int_equal(
         store_raw_scan(&f->view, STORE_SPACE_SETTINGS, TEXT_NONE, &f->arena, visit_three, &seen), 7);
@@ -349,10 +355,7 @@ static void test_backfill(void **state)
     decl.ttl = TEXT("ends");
     decl.indexes = 1;
     decl.index[0] = (struct store_index_decl){.name = TEXT("ByMode"),
-        .hash = TEXT("mode"),
-        .hash_type = ATTR_STRING,
-        .range = TEXT("score"),
-        .range_type = ATTR_NUMBER,
+        .key = {.part = {{TEXT("mode"), ATTR_STRING}, {TEXT("score"), ATTR_NUMBER}}, .hashes = 1, .ranges = 1},
         .counted = true};
     assert_ptr_equal(define(f, &decl), table);
     fixture_commit(f);
@@ -361,7 +364,7 @@ static void test_backfill(void **state)
     item_set_string(&f->arena, solo, TEXT("mode"), TEXT("solo"));
     const struct attr *mode = item_get_str(solo, "mode");
     assert_int_equal(count_query(f, table, index, mode), ERR_AGAIN);
-    assert_int_equal(store_rank_count(&f->view, table, index, mode, &count), ERR_AGAIN);
+    assert_int_equal(store_rank_count(&f->view, table, index, &mode, &count), ERR_AGAIN);
     int slices = 0, solos = 250;
     while (store_backfill(&f->view, 60, &f->arena) > 0) {
         if (++slices == 4) { /* rolled back: nothing is lost */
@@ -394,7 +397,7 @@ static void test_backfill(void **state)
     fixture_commit(f);
     assert_true(store_index_ready(index));
     assert_int_equal(count_query(f, table, index, mode), solos);
-    assert_int_equal(store_rank_count(&f->view, table, index, mode, &count), 0);
+    assert_int_equal(store_rank_count(&f->view, table, index, &mode, &count), 0);
     assert_int_equal(count, solos);
     verify_clean(f->store);
     int64_t before = store_table_count(table);
@@ -431,7 +434,7 @@ static void test_drop(void **state)
     char id[16];
     decl.indexes = 1;
     decl.index[0] = (struct store_index_decl){
-        .name = TEXT("ByScore"), .hash = TEXT("score"), .hash_type = ATTR_NUMBER, .counted = true};
+        .name = TEXT("ByScore"), .key = {.part = {{TEXT("score"), ATTR_NUMBER}}, .hashes = 1}, .counted = true};
     buf_init(&dropping, 1 << 20);
     table = define(f, &decl);
     for (int i = 0; i < 50; i++) {
@@ -531,8 +534,7 @@ static void test_checks(void **state)
     struct err err;
     decl.indexes = 1;
     decl.index[0] = (struct store_index_decl){.name = TEXT("ByName"),
-        .hash = TEXT("name"),
-        .hash_type = ATTR_STRING,
+        .key = {.part = {{TEXT("name"), ATTR_STRING}}, .hashes = 1},
         .projection = STORE_PROJECT_INCLUDE,
         .include = {TEXT("score")},
         .includes = 1};
@@ -559,7 +561,7 @@ static void test_checks(void **state)
     assert_int_equal(store_put(&f->view, table, item, STORE_IF_ABSENT, &f->arena, NULL, &err), ERR_EXISTS);
 
     struct store_query q = {
-        .table = table, .index = store_index_find(table, TEXT("ByName")), .hash = item_get_str(item, "name")};
+        .table = table, .index = store_index_find(table, TEXT("ByName")), .hash = {item_get_str(item, "name")}};
     struct store_cursor *cursor;
     const struct attr *got;
     assert_int_equal(store_query_open(&f->view, &q, &f->arena, &cursor, &err), 0);
@@ -568,7 +570,7 @@ static void test_checks(void **state)
     assert_null(item_get_str(got, "hidden"));
     store_cursor_close(cursor);
     q.op = STORE_RANGE_EQ;
-    q.low = q.hash;
+    q.low = q.hash[0];
     assert_int_equal(
         store_query_open(&f->view, &q, &f->arena, &cursor, &err), ERR_INVALID); /* no range key */
     q.op = STORE_RANGE_ALL;
@@ -600,7 +602,7 @@ static void test_prefix_query(void **state)
     }
     for (int i = 0; i < 5; i++) {
         struct attr hash = {.type = ATTR_STRING, .text = TEXT("x")};
-        struct store_query q = {.table = table, .hash = &hash, .op = STORE_RANGE_PREFIX, .low = &key};
+        struct store_query q = {.table = table, .hash = {&hash}, .op = STORE_RANGE_PREFIX, .low = &key};
         struct store_cursor *cursor;
         const struct attr *item;
         int n = 0;
