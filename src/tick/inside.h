@@ -11,6 +11,7 @@
  *   edge.c    submit, kick, drain, sleep and wake           batch.c   effects of a tick, their undo, ids
  *   commit.c  seal, append, sync, apply, release            later.c   deferred calls
  *   keep.c    what the journal keeps, when to flush         recover.c records, replay at start-up
+ *   find.c    where a time lies in the journal
  *   warm.c    calls that wait for a cold block, and their lanes
  */
 #ifndef WEIR_TICK_INSIDE_H
@@ -27,7 +28,7 @@
 
 #define TICK_SOURCES_MAX 64
 #define TICK_SINK_BLOCKS_MAX 1024                   /* blocks undelivered per sink; admission stops two below, so a push never fails */
-#define TICK_CALL_BYTES_MAX ((size_t)8 << 20)       /* staged by one call; beyond: ERR_TOO_LARGE */
+#define TICK_CALL_BYTES_MAX ((size_t)12 << 20)      /* staged by one call (10 MiB of records, and what each costs); beyond: ERR_TOO_LARGE */
 #define TICK_BYTES_MAX ((size_t)16 << 20)           /* the largest bytes_max */
 #define TICK_EMITS_MAX 65536                        /* effects of a tick above which it is sealed */
 #define TICK_RECORD_LIMIT (JOURNAL_RECORD_MAX - (1u << 10))
@@ -101,7 +102,7 @@ struct keep_mark {
     int64_t time_ms;
     uint64_t bytes;
 };
-#define KEEP_MARKS_MAX 4096
+#define KEEP_MARKS_MAX 32768 /* by bytes half of them at most, by time 5040 in 35 days */
 #define KEEP_MARK_BYTES (UINT64_C(1) << 20)
 #define KEEP_MARK_MS (10 * MINUTE_MS)
 #define KEEP_FLUSH_BYTES (UINT64_C(48) << 20) /* journal bytes that are not in the tables' files: a flush is started, a restart replays a little more than these */
@@ -115,7 +116,11 @@ struct keep {
     uint64_t bytes;          /* appended in the journal's life, as far as the marks know */
     uint64_t flush_asked;    /* `bytes` when a flush was last started; 0: none is under way */
     uint64_t flushed;
-    _Atomic uint64_t from;   /* tick_keep_from */
+    _Atomic uint64_t from[TICK_KEEPERS]; /* tick_keep_from */
+    _Atomic int64_t wanted_ms;           /* tick_retain */
+    _Atomic uint64_t wanted_bytes;
+    _Atomic int64_t since_ms;            /* tick_journal_since_ms */
+    bool cut;                            /* the bound of bytes forgets what tick_retain asked for in time; it was said */
 };
 
 struct warm; /* warm.c */

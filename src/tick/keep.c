@@ -9,7 +9,9 @@
  */
 #include "tick/inside.h"
 
+#include "base/assert.h"
 #include "base/clock.h"
+#include "base/counter.h"
 #include "base/log.h"
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +22,40 @@ static void put_be64(char *at, uint64_t value)
 {
     for (int i = 7; i >= 0; i--, value >>= 8)
         at[i] = (char)(value & 0xFF);
+}
+
+/* What retention asks for now, with what tick_retain wants. */
+static int64_t wanted_ms(const struct tick *tick)
+{
+    int64_t ms = atomic_load_explicit(&tick->keep.wanted_ms, memory_order_relaxed);
+    return ms > tick->config.retention_ms ? ms : tick->config.retention_ms;
+}
+
+static uint64_t wanted_bytes(const struct tick *tick)
+{
+    uint64_t bytes = atomic_load_explicit(&tick->keep.wanted_bytes, memory_order_relaxed);
+    return bytes > tick->config.retention_bytes ? bytes : tick->config.retention_bytes;
+}
+
+/* Marks stand farther apart when more is kept, so that there is room for them all. */
+static uint64_t mark_bytes(const struct tick *tick)
+{
+    uint64_t step = wanted_bytes(tick) / (KEEP_MARKS_MAX / 2);
+    return step > KEEP_MARK_BYTES ? step : KEEP_MARK_BYTES;
+}
+
+/* The first mark that is not forgotten lies at or behind the oldest record, so what was forgotten is not younger than it. */
+static void note_since(struct tick *tick)
+{
+    struct keep *keep = &tick->keep;
+    uint64_t first = journal_first(tick->config.journal);
+    int64_t since_ms = first <= 1 ? INT64_MIN : tick->last_time_ms;
+    for (size_t i = 0; first > 1 && i < keep->marks; i++)
+        if (keep->mark[i].sequence >= first) {
+            since_ms = keep->mark[i].time_ms;
+            break;
+        }
+    atomic_store_explicit(&keep->since_ms, since_ms, memory_order_relaxed);
 }
 
 static int load_mark(void *context, struct text key, struct text value)
@@ -43,7 +79,8 @@ int keep_load(struct tick *tick, struct err *err)
     keep->mark = calloc(KEEP_MARKS_MAX, sizeof(*keep->mark));
     if (!keep->mark)
         return err_set(err, ERR_MEMORY, "no memory for the journal's marks");
-    atomic_init(&keep->from, UINT64_MAX);
+    for (int i = 0; i < TICK_KEEPERS; i++)
+        atomic_init(&keep->from[i], UINT64_MAX);
     tick->view.cache_only = false;
     int rc = store_raw_scan(&tick->view, TICK_SPACE_MARKS, TEXT_NONE, &tick->arena, load_mark, keep);
     arena_reset(&tick->arena);
@@ -52,6 +89,7 @@ int keep_load(struct tick *tick, struct err *err)
     if (keep->marks > 0)
         keep->bytes = keep->mark[keep->marks - 1].bytes;
     keep->flushed = store_flushed(tick->config.store);
+    note_since(tick);
     return 0;
 }
 
@@ -66,7 +104,7 @@ static bool mark_due(const struct tick *tick)
     if (keep->marks == 0)
         return true;
     const struct keep_mark *last = &keep->mark[keep->marks - 1];
-    return keep->marks < KEEP_MARKS_MAX && (keep->bytes - last->bytes >= KEEP_MARK_BYTES ||
+    return keep->marks < KEEP_MARKS_MAX && (keep->bytes - last->bytes >= mark_bytes(tick) ||
                                                tick->current->time_ms - last->time_ms >= KEEP_MARK_MS);
 }
 
@@ -130,20 +168,35 @@ static void flush_if_much(struct tick *tick)
         log_warn("tick", "the tables cannot be flushed: %s", err.text);
 }
 
+/* Recovery wants more time than the bound of bytes leaves: the window shrinks, and it is said once until it fits again. */
+static void note_cut(struct tick *tick, uint64_t by_time, uint64_t by_bytes)
+{
+    struct keep *keep = &tick->keep;
+    bool cut = atomic_load_explicit(&keep->wanted_ms, memory_order_relaxed) > 0 && by_bytes > by_time && by_bytes > journal_first(tick->config.journal);
+    if (cut)
+        counter_add(COUNTER_recovery_cuts, 1);
+    if (cut && !keep->cut)
+        log_warn("tick", "the journal reaches recovery.bytes: what is older is forgotten, and tables cannot be restored to times as early as their recovery period says");
+    if (cut || by_bytes <= by_time)
+        keep->cut = cut;
+}
+
 /* The first sequence that retention wants to keep. */
-static uint64_t retained_from(const struct tick *tick)
+static uint64_t retained_from(struct tick *tick)
 {
     const struct keep *keep = &tick->keep;
-    int64_t oldest_ms = clock_wall_ms() - tick->config.retention_ms;
-    uint64_t from = 0;
+    int64_t oldest_ms = clock_wall_ms() - wanted_ms(tick);
+    uint64_t by_time = 0, by_bytes = 0, bytes = wanted_bytes(tick);
     for (size_t i = 0; i < keep->marks; i++) {
         const struct keep_mark *mark = &keep->mark[i];
         /* What is below a mark is older than it. */
-        bool beyond_bytes = i > 0 && keep->bytes - keep->mark[i - 1].bytes > tick->config.retention_bytes;
-        if (mark->time_ms <= oldest_ms || beyond_bytes)
-            from = mark->sequence;
+        if (mark->time_ms <= oldest_ms)
+            by_time = mark->sequence;
+        if (i > 0 && keep->bytes - keep->mark[i - 1].bytes > bytes)
+            by_bytes = mark->sequence;
     }
-    return from;
+    note_cut(tick, by_time, by_bytes);
+    return by_time > by_bytes ? by_time : by_bytes;
 }
 
 static void forget_marks(struct tick *tick)
@@ -159,18 +212,32 @@ void keep_house(struct tick *tick)
     struct keep *keep = &tick->keep;
     flush_if_much(tick);
     uint64_t below = retained_from(tick);
-    uint64_t asked = atomic_load_explicit(&keep->from, memory_order_relaxed);
-    if (below > asked)
-        below = asked;
+    for (int i = 0; i < TICK_KEEPERS; i++) {
+        uint64_t asked = atomic_load_explicit(&keep->from[i], memory_order_relaxed);
+        below = below > asked ? asked : below;
+    }
     if (below > keep->flushed)
         below = keep->flushed;
     if (below <= journal_first(tick->config.journal))
         return;
     journal_truncate(tick->config.journal, below);
     forget_marks(tick);
+    note_since(tick);
 }
 
-void tick_keep_from(struct tick *tick, uint64_t sequence)
+void tick_keep_from(struct tick *tick, enum tick_keeper keeper, uint64_t sequence)
 {
-    atomic_store_explicit(&tick->keep.from, sequence, memory_order_relaxed);
+    ASSERT((unsigned)keeper < TICK_KEEPERS);
+    atomic_store_explicit(&tick->keep.from[keeper], sequence, memory_order_relaxed);
+}
+
+void tick_retain(struct tick *tick, int64_t ms, uint64_t bytes)
+{
+    atomic_store_explicit(&tick->keep.wanted_bytes, bytes, memory_order_relaxed);
+    atomic_store_explicit(&tick->keep.wanted_ms, ms, memory_order_relaxed);
+}
+
+int64_t tick_journal_since_ms(const struct tick *tick)
+{
+    return atomic_load_explicit(&tick->keep.since_ms, memory_order_relaxed);
 }

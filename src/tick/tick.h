@@ -134,8 +134,19 @@ int tick_later_cancel(struct tick *tick, struct text id);
 int tick_writable(const struct tick *tick);
 uint64_t tick_durable(const struct tick *tick);
 void tick_wake(struct tick *tick); /* after clock_advance */
-/* The journal keeps every record from this sequence on, whatever the retention (a consumer's position). UINT64_MAX: nothing is asked for. */
-void tick_keep_from(struct tick *tick, uint64_t sequence);
+/* The journal keeps every record from this sequence on, whatever the retention (a consumer's position). UINT64_MAX: nothing is asked for. Each keeper has a place
+   of its own; the lowest counts. To add one, add a name. Any thread, one at a time per keeper. What is asked for holds once the state thread has run a call
+   that was submitted later. */
+enum tick_keeper { TICK_KEEP_CONSUMERS, TICK_KEEP_JOBS, TICK_KEEP_STREAMS, TICK_KEEP_BACKUP, TICK_KEEPERS };
+void tick_keep_from(struct tick *tick, enum tick_keeper keeper, uint64_t sequence);
+/* The retention grows to at least so long and so much (of the whole journal) while it is asked for; 0, 0: the configured one alone. For recovery to a point in
+   time. Any thread. */
+void tick_retain(struct tick *tick, int64_t ms, uint64_t bytes);
+/* Everything that was committed after this time is in the journal still. Any time of the past: nothing was ever forgotten (INT64_MIN). Any thread. */
+int64_t tick_journal_since_ms(const struct tick *tick);
+/* In a view of the tables: a sequence below which every record is older than that time (by at most a mark's distance the last such one; 0 when none is known).
+   ERR_COLD, ERR_CORRUPT, ERR_MEMORY. */
+int tick_find_time(struct store_view *view, struct arena *arena, int64_t time_ms, uint64_t *sequence);
 struct tick_stats {
     uint64_t ticks, calls, inline_commits, durable_sequence, applied_sequence;
     int64_t sync_p50_us, sync_p99_us, tick_p50_us, tick_p99_us;

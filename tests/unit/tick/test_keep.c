@@ -83,14 +83,14 @@ static void what_a_consumer_needs_stays(void **state)
 {
     (void)state;
     struct fixture *f = open_with(HOUR_MS, 2 << 20);
-    tick_keep_from(f->tick, 3);
+    tick_keep_from(f->tick, TICK_KEEP_CONSUMERS, 3);
     write_mib(f, 6);
     flush_tables(f);
     pass_time(f, 2 * HOUR_MS);
     pass_time(f, 0);
     pass_time(f, 0);
     assert_true(journal_first(f->journal) <= 3);
-    tick_keep_from(f->tick, UINT64_MAX);
+    tick_keep_from(f->tick, TICK_KEEP_CONSUMERS, UINT64_MAX);
     until(f, (pass_time(f, 0), journal_first(f->journal) > 10));
     fixture_close(f);
 }
@@ -104,6 +104,45 @@ static void what_the_tables_have_not_flushed_stays(void **state)
     pass_time(f, 2 * HOUR_MS);
     pass_time(f, 0);
     assert_true(journal_first(f->journal) <= flushed + 1);
+    fixture_close(f);
+}
+
+/* Each keeper has a place of its own; the lowest counts. */
+static void keepers_do_not_disturb_each_other(void **state)
+{
+    (void)state;
+    struct fixture *f = open_with(HOUR_MS, 2 << 20);
+    tick_keep_from(f->tick, TICK_KEEP_JOBS, 3);
+    tick_keep_from(f->tick, TICK_KEEP_CONSUMERS, 12);
+    write_mib(f, 6);
+    flush_tables(f);
+    pass_time(f, 2 * HOUR_MS);
+    pass_time(f, 0);
+    assert_true(journal_first(f->journal) <= 3);
+    tick_keep_from(f->tick, TICK_KEEP_JOBS, UINT64_MAX);
+    until(f, (pass_time(f, 0), journal_first(f->journal) > 3));
+    assert_true(journal_first(f->journal) <= 12);
+    fixture_close(f);
+}
+
+/* Recovery makes the retention longer and larger while it is asked for, no shorter and no smaller; its bound of bytes shows in a counter and in the window. */
+static void what_recovery_wants_stays(void **state)
+{
+    (void)state;
+    struct fixture *f = open_with(HOUR_MS, 1 << 20);
+    tick_retain(f->tick, 35 * DAY_MS, 64 << 20);
+    assert_true(tick_journal_since_ms(f->tick) == INT64_MIN);
+    int64_t began_ms = clock_wall_ms(), cuts = counter_read(COUNTER_recovery_cuts);
+    write_mib(f, 4);
+    flush_tables(f);
+    pass_time(f, 34 * DAY_MS);
+    pass_time(f, 0);
+    assert_int_equal(journal_first(f->journal), 1);
+    assert_int_equal(counter_read(COUNTER_recovery_cuts), cuts);
+    tick_retain(f->tick, 35 * DAY_MS, 2 << 20); /* the bytes are too few for the days */
+    until(f, (pass_time(f, 0), journal_first(f->journal) > 3));
+    assert_true(counter_read(COUNTER_recovery_cuts) > cuts);
+    assert_true(tick_journal_since_ms(f->tick) >= began_ms);
     fixture_close(f);
 }
 
@@ -128,6 +167,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_byte_bound_counts_over_restarts, freeze, back_to_real_time),
         cmocka_unit_test_setup_teardown(what_a_consumer_needs_stays, freeze, back_to_real_time),
         cmocka_unit_test_setup_teardown(what_the_tables_have_not_flushed_stays, freeze, back_to_real_time),
+        cmocka_unit_test_setup_teardown(keepers_do_not_disturb_each_other, freeze, back_to_real_time),
+        cmocka_unit_test_setup_teardown(what_recovery_wants_stays, freeze, back_to_real_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

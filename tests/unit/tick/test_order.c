@@ -199,7 +199,7 @@ static int stage_much(struct tick *tick, struct test_call *call)
     static char value[300 * 1024];
     (void)call;
     memset(value, 'v', sizeof(value));
-    for (int i = 0; i < 40; i++) {
+    for (int i = 0; i < 50; i++) {
         char key[16];
         int len = snprintf(key, sizeof(key), "big%d", i);
         int rc = store_raw_put(tick_stage(tick), 255, text_make(key, (size_t)len), text_make(value, sizeof(value)));
