@@ -1,0 +1,111 @@
+/* What the files log_*.c share beside log.h. */
+#ifndef WEIR_WATCH_LOG_INSIDE_H
+#define WEIR_WATCH_LOG_INSIDE_H
+
+#include "base/buf.h"
+#include "base/cursor.h"
+#include "store/key.h"
+#include "watch/log.h"
+
+#define LOG_DONE 1 /* a scan that has seen enough */
+
+/* ---- log_block.c: events as bytes ---- */
+
+#define LOG_BLOCK_TARGET ((size_t)64 << 10)                     /* bytes of text of a full chunk; the event that reaches it is its last */
+#define LOG_BLOCK_MAX (LOG_BLOCK_TARGET + WATCH_LOG_MESSAGE_MAX + 64)  /* bytes of text */
+#define LOG_BLOCK_HEADER 46
+
+struct log_block { /* a block's header, and where its text lies */
+    bool packed;
+    uint32_t count, raw; /* events; bytes of text */
+    int64_t min_ms, max_ms, base_ms;
+    uint64_t base_sequence;
+    struct text payload; /* borrows */
+};
+/* Appends an event to a plain block; an empty buffer becomes one. Its limit is LOG_BLOCK_HEADER + LOG_BLOCK_MAX. ERR_TOO_LARGE, ERR_MEMORY. */
+int log_block_add(struct buf *block, const struct watch_log_event *event);
+/* Bytes of text in a plain block under construction. */
+size_t log_block_size(const struct buf *block);
+/* Ends a block: its sum. Plain as it is; packed into `out` with compression. */
+void log_block_seal(struct buf *block);
+int log_block_pack(const struct buf *block, struct buf *out);
+/* Bytes from the disk. ERR_CORRUPT, ERR_VERSION. */
+int log_block_open(struct text bytes, struct log_block *block);
+struct log_reader {
+    struct log_block block;
+    struct cursor c;
+    uint32_t left;
+};
+/* `space` holds the text of a packed block and lives as long as the events' messages; its limit is LOG_BLOCK_MAX. */
+int log_reader_begin(struct log_reader *reader, const struct log_block *block, struct buf *space);
+/* 0, ERR_NOT_FOUND at the end, ERR_CORRUPT. Messages borrow. */
+int log_reader_next(struct log_reader *reader, struct watch_log_event *event);
+
+/* ---- log_row.c: keys and rows ---- */
+
+#define LOG_CLASSES 7
+#define LOG_KEY_MAX 64 /* bytes of a key without a name */
+struct log_key {
+    char bytes[LOG_KEY_MAX];
+    size_t len;
+};
+static inline struct text log_key_text(const struct log_key *key)
+{
+    return text_make(key->bytes, key->len);
+}
+void log_key_begin(struct log_key *key, char kind, uint64_t group);
+void log_key_add64(struct log_key *key, uint64_t value);
+void log_key_add16(struct log_key *key, uint32_t value);
+void log_key_add8(struct log_key *key, uint8_t value);
+/* The smallest class whose chunks may span that much; the span of a class (a chunk's is smaller). */
+uint8_t log_class_of(int64_t span_ms);
+int64_t log_class_span(uint8_t class);
+
+struct log_ref { /* where a chunk lies */
+    uint64_t stream, chunk;
+    int64_t min_ms, max_ms;
+    uint32_t events, raw, stored;
+    uint8_t class;
+};
+struct log_key log_index_key(uint64_t group, bool by_stream, const struct log_ref *ref);
+struct log_key log_chunk_key(uint64_t group, uint64_t stream, uint64_t chunk);
+struct log_key log_tail_key(uint64_t group, uint64_t stream, uint64_t sequence, uint32_t bucket);
+/* An index row, whichever order: ERR_CORRUPT. */
+int log_ref_parse(struct text key, struct text value, struct log_ref *ref);
+int log_chunk_put(struct tick *tick, uint64_t group, const struct log_ref *ref, struct text block);
+int log_chunk_delete(struct tick *tick, uint64_t group, const struct log_ref *ref);
+int log_bytes_add(struct tick *tick, struct arena *arena, uint64_t group, int64_t bytes);
+int log_stream_put(struct tick *tick, uint64_t group, const struct watch_log_stream *stream);
+/* The name of a stream by its id: ERR_NOT_FOUND when it was deleted. */
+int log_stream_name(struct store_view *view, struct arena *arena, uint64_t group, uint64_t stream, struct text *name);
+
+/* ---- log_walk.c: chunks in the order of time ---- */
+
+#define LOG_WALK_STREAMS 8 /* more are walked by the group's order, and those that are not asked for passed over */
+struct log_walk;
+/* Chunks that overlap [from, to), lives in the arena. Forward: in the order of min_ms. Backward: by the latest moment that they might reach, downwards. */
+int log_walk_begin(struct store_view *view, struct arena *arena, uint64_t group, const uint64_t *stream, size_t streams, int64_t from_ms, int64_t to_ms, bool backward,
+    struct log_walk **out);
+/* 0 or ERR_NOT_FOUND at the end. */
+int log_walk_next(struct log_walk *walk, struct log_ref *ref);
+/* What is not walked yet has no event before (backward: behind) this moment. False: nothing is left. */
+int log_walk_bound(struct log_walk *walk, bool *more, int64_t *bound_ms);
+
+/* ---- log_metric.c: what metric filters make of new events ---- */
+int log_metrics_put(struct tick *tick, struct arena *arena, const struct watch_log_group *group, const struct watch_log_event *event, size_t count);
+
+/* ---- log_pack.c, log_sweep.c: deferred calls ---- */
+
+enum log_pack_asked { LOG_PACK_NONE, LOG_PACK_LATER, LOG_PACK_NOW };
+#define LOG_PACK WATCH_LOG_DEFERRED "pack"
+#define LOG_EXPIRE WATCH_LOG_DEFERRED "expire"
+#define LOG_PURGE WATCH_LOG_DEFERRED "purge"
+int log_pack_later(struct tick *tick, const struct watch_log_group *group, struct watch_log_stream *stream, bool now);
+int log_pack(struct tick *tick, struct arena *arena, struct text payload);
+int log_expire_later(struct tick *tick, const struct watch_log_group *group, int64_t delay_ms);
+int log_expire(struct tick *tick, struct arena *arena, struct text payload);
+/* stream 0: the whole group. */
+int log_purge_later(struct tick *tick, uint64_t group, uint64_t stream);
+int log_purge(struct tick *tick, struct arena *arena, struct text payload);
+
+#endif

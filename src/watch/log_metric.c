@@ -1,0 +1,144 @@
+/*
+ * Metric filters: new events become data points, in the call that stores them: both are durable, or neither is.
+ *
+ * A filter is kept as the wire's JSON and read again for each put: that costs some microseconds per filter and put, in groups that have filters, and needs no cache that could
+ * be out of date. What a filter cannot make a number of makes no data point, and one that the metrics refuse (a series too many, a time out of their window) never refuses the log line.
+ *
+ * The default value stands for a put without a match, once.
+ */
+#include "watch/log_inside.h"
+
+#include "base/json.h"
+#include "watch/metric.h"
+#include "watch/pattern.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define DIMENSIONS_MAX 3 /* of one filter, as AWS has it */
+#define SCRATCH_BYTES ((size_t)16 << 20)
+
+struct metrics {
+    struct tick *tick;
+    struct arena *arena;
+    struct arena scratch; /* of messages */
+    const struct watch_log_event *event;
+    size_t count;
+};
+
+struct filter {
+    struct watch_pattern *pattern;
+    struct text space, name, value;
+    const struct json *dimensions;
+    unsigned unit;
+    bool has_default;
+    double otherwise;
+};
+
+static bool to_number(struct text text, double *out)
+{
+    char copy[128], *end;
+    if (!text.len || text.len >= sizeof(copy))
+        return false;
+    memcpy(copy, text.data, text.len);
+    copy[text.len] = 0;
+    *out = strtod(copy, &end);
+    return end != copy && !*end && isfinite(*out);
+}
+
+static struct text member(const struct json *object, const char *name)
+{
+    const struct json *found = json_get_str(object, name);
+    return json_is(found, JSON_STRING) ? found->text : TEXT_NONE;
+}
+
+/* False: it makes no data points. */
+static bool read_filter(struct metrics *m, struct text row, struct filter *filter, int *code)
+{
+    const struct json *root;
+    struct err err = {0};
+    *filter = (struct filter){.unit = WATCH_UNIT_NONE};
+    *code = json_parse(m->arena, row, 0, &root, NULL);
+    if (*code)
+        return false;
+    *code = watch_pattern_parse(m->arena, member(root, "filterPattern"), &filter->pattern, &err);
+    const struct json *to = json_at(json_get_str(root, "metricTransformations"), 0), *otherwise = json_get_str(to, "defaultValue");
+    filter->space = member(to, "metricNamespace");
+    filter->name = member(to, "metricName");
+    filter->value = member(to, "metricValue");
+    filter->dimensions = json_get_str(to, "dimensions");
+    int unit = watch_unit_find(member(to, "unit"));
+    filter->unit = unit < 0 ? WATCH_UNIT_NONE : (unsigned)unit;
+    filter->has_default = otherwise && !json_to_double(otherwise, &filter->otherwise);
+    return !*code && to;
+}
+
+static int put_point(struct metrics *m, const struct filter *filter, int64_t time_ms, double value, const struct watch_dimension *dimension, size_t dimensions)
+{
+    struct err err = {0};
+    struct watch_point point = {.name = {.space = filter->space, .name = filter->name, .dimension = dimension, .dimensions = dimensions}, .time_ms = time_ms,
+        .unit = filter->unit, .value = &value, .values = 1};
+    int code = watch_metric_put(m->tick, m->arena, &point, &err);
+    return code == ERR_FULL || code == ERR_INVALID ? 0 : code;
+}
+
+/* ERR_NOT_FOUND: the event lacks what the filter takes. */
+static int values_of(struct metrics *m, const struct filter *filter, struct text message, double *value, struct watch_dimension *dimension, size_t *dimensions)
+{
+    struct text text = filter->value;
+    int code = 0;
+    *dimensions = 0;
+    if (text.len && text.data[0] == '$')
+        code = watch_pattern_select(filter->pattern, text, message, &m->scratch, &text);
+    if (!code && !to_number(text, value))
+        code = ERR_NOT_FOUND;
+    const struct json *at = json_is(filter->dimensions, JSON_OBJECT) ? filter->dimensions->first : NULL;
+    for (; at && !code && *dimensions < DIMENSIONS_MAX; at = at->next) {
+        struct watch_dimension *mine = &dimension[(*dimensions)++];
+        mine->name = at->name;
+        code = watch_pattern_select(filter->pattern, at->text, message, &m->scratch, &mine->value);
+    }
+    return code == ERR_SYNTAX ? ERR_NOT_FOUND : code;
+}
+
+static int take_event(struct metrics *m, const struct filter *filter, const struct watch_log_event *event, bool *matched)
+{
+    struct watch_dimension dimension[DIMENSIONS_MAX];
+    struct arena_mark mark = arena_mark(&m->scratch);
+    size_t dimensions;
+    double value;
+    int holds = watch_pattern_match(filter->pattern, event->message, &m->scratch);
+    if (holds <= 0)
+        return holds == ERR_MEMORY ? 0 : holds; /* a message with more JSON than that holds matches nothing */
+    *matched = true;
+    int code = values_of(m, filter, event->message, &value, dimension, &dimensions);
+    if (!code)
+        code = put_point(m, filter, event->place.time_ms, value, dimension, dimensions);
+    arena_rewind(&m->scratch, mark);
+    return code == ERR_NOT_FOUND ? 0 : code;
+}
+
+static int on_filter(void *context, struct text name, struct text value)
+{
+    struct metrics *m = context;
+    struct filter filter;
+    bool matched = false;
+    int code;
+    (void)name;
+    if (!read_filter(m, value, &filter, &code))
+        return code == ERR_MEMORY ? code : 0;
+    for (size_t i = 0; i < m->count && !code; i++)
+        code = take_event(m, &filter, &m->event[i], &matched);
+    if (!code && !matched && filter.has_default && m->count)
+        code = put_point(m, &filter, m->event[m->count - 1].place.time_ms, filter.otherwise, NULL, 0);
+    return code;
+}
+
+int log_metrics_put(struct tick *tick, struct arena *arena, const struct watch_log_group *group, const struct watch_log_event *event, size_t count)
+{
+    struct metrics m = {.tick = tick, .arena = arena, .event = event, .count = count};
+    arena_init(&m.scratch, 16 << 10, SCRATCH_BYTES);
+    int code = watch_log_filter_each(tick_view(tick), arena, group, TEXT_NONE, TEXT_NONE, on_filter, &m);
+    arena_fini(&m.scratch);
+    return code;
+}
