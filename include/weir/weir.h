@@ -62,6 +62,11 @@ struct weir_route {
 };
 
 enum weir_type { WEIR_S, WEIR_N, WEIR_B }; /* string, number, binary */
+#define WEIR_INDEX_KEYS_MAX 4 /* hash attributes, and range attributes, of an index */
+struct weir_attribute {
+    const char *name;
+    enum weir_type type;
+};
 struct weir_index {
     const char *name;
     const char *hash;
@@ -69,6 +74,7 @@ struct weir_index {
     const char *range; /* NULL: none */
     enum weir_type range_type;
     bool counted;      /* rank of an entry, entry at a rank, count: exact, O(log n) */
+    struct weir_attribute more_hash[WEIR_INDEX_KEYS_MAX - 1], more_range[WEIR_INDEX_KEYS_MAX - 1]; /* behind hash and range; ends with the first without a name */
 };
 #define WEIR_INDEXES_MAX 20
 struct weir_table {
@@ -80,6 +86,7 @@ struct weir_table {
     struct weir_index index[WEIR_INDEXES_MAX]; /* ends with the first without a name */
     const char *ttl;   /* attribute with the expiry time in epoch seconds; NULL: none */
     bool changes;      /* keeps a change stream with old and new images */
+    unsigned recovery_days; /* 1 to 35: can be restored to any moment of so many days (the journal is kept for it); 0: as it is switched over the wire */
 };
 
 /* WEIR_NONE: anyone, nobody is known. WEIR_CLAIMED: ?userId= is believed but marked as claimed. WEIR_JWT: a verified token at connect (or in band). WEIR_IAM: SigV4. */
@@ -94,8 +101,16 @@ struct weir_registry {
     bool identity;            /* userId, userRole, userName, userEmail, rooms */
 };
 
-/* A consumer of a table's changes. Batches of them come to the route "@name" as {"records":[{"eventName":"INSERT"|"MODIFY"|"REMOVE","sequence","number",
-   "time" (epoch ms),"keys":{..},"new":{..}|null,"old":{..}|null},..]}, in the order of their commits, one batch at a time. The position commits with
+/* A stream of records, as Kinesis has it, made at start when there is none; producers use the Kinesis wire. */
+struct weir_kinesis {
+    const char *name;          /* "{env}" and "{stage}" are replaced at start */
+    unsigned shards;           /* 0: 1 */
+    int64_t retention;         /* ms, 24 hours to 365 days; 0: 24 hours */
+};
+
+/* A consumer of a table's changes, or of a Kinesis stream's records. Batches come to the route "@name" as {"records":[{"eventName":"INSERT"|"MODIFY"|"REMOVE",
+   "sequence","number","time" (epoch ms),"keys":{..},"new":{..}|null,"old":{..}|null},..]}, in the order of their commits, one batch at a time; records of a Kinesis
+   stream as {"eventName":"RECORD","sequence","number","time","partitionKey","sequenceNumber","shardId","data" (base64)}, read by weir_record_*. The position commits with
    the handler's writes, so their effect on the tables happens once. A batch that fails is tried again; a record that goes on failing is kept, with its error, for
    GET /<api>/@streams/<route>/failed, and the consumer goes on behind it. A full disk is waited for and counts as no attempt. */
 enum weir_start { WEIR_LATEST, WEIR_TRIM_HORIZON }; /* where a consumer begins that has no position yet: now, or with the oldest change that is kept */
@@ -108,6 +123,9 @@ struct weir_stream {
     bool bisect;               /* a batch that fails is halved until the record is found that it fails on */
     enum weir_start start;
     const char *on_failure;    /* route "@name" for what is given up: {"records":[..],"error":CODE,"message":..}; NULL: none */
+    const struct weir_kinesis *kinesis; /* instead of `table` */
+    int64_t timeout_ms;        /* a batch whose handler takes longer has failed, and is undone; 0: as long as it takes */
+    struct weir_table *failures; /* a table with the hash key "id" (S) and no range key: what is given up becomes items there, too; NULL: none */
 };
 
 /* Who may follow a table over the socket ({"action":"subscribe","table":..}, docs/live-tables.md). A table that is not listed is followed by nobody. OWN and
@@ -118,6 +136,7 @@ struct weir_live {
     enum weir_live_rule rule;
     const char *owner;         /* OWN: the attribute that holds the owner's user id */
 };
+/* The same rules hold for boards, the first entries of an index as a live view ({"action":"subscribe","ranks":{..}}). */
 
 /* Rooms keep their newest messages: those published by routes of the class WEIR_TICK and by POST .../@rooms/{room}. Each carries "position", and the action
    {"action":"resume","room":..,"after":POSITION} joins the room with what was missed (docs/live-tables.md). */
@@ -125,6 +144,21 @@ struct weir_history {
     unsigned messages; /* of a room, up to 10,000; 0: none are kept */
     int64_t lifetime;  /* ms; 0: only `messages` bounds them */
 };
+
+/* What an application may be told in the configuration, below apps.<name>. A name of two parts stands in a mapping: "bot.model" is `bot: {model: small}`, and the
+   name "bot" itself is `bot: echo`. */
+enum weir_setting_kind { WEIR_SETTING_TEXT, WEIR_SETTING_WORD, WEIR_SETTING_URL, WEIR_SETTING_DURATION, WEIR_SETTING_ENV };
+struct weir_setting {
+    const char *name;
+    enum weir_setting_kind kind;
+    const char *help;          /* for people: `weir check --keys` */
+    const char *otherwise;     /* when it is not given; NULL: empty. DURATION: milliseconds, in digits */
+    const char *const *words;  /* WORD: those allowed; ends with NULL */
+    int64_t min, max;          /* DURATION: ms; TEXT: bytes at most */
+};
+struct weir_settings; /* the values */
+/* The value: a URL, a word, a DURATION's milliseconds in digits, the content of the variable that an ENV names. Empty: not given, and without a default. */
+struct weir_text weir_settings_get(const struct weir_settings *settings, const char *name);
 
 struct weir_app {
     const char *name;             /* "riddle_rush": mounted at /riddle-rush */
@@ -144,9 +178,13 @@ struct weir_app {
     const char *const *stages;         /* ends with NULL; default "prod" */
     /* May the caller join or publish to the room from a client message? NULL: the default rule (any room). */
     bool (*room_rule)(struct weir_call *call, struct weir_text room);
-    const struct weir_stream *streams; /* ends with a table of NULL */
+    const struct weir_stream *streams; /* ends with one that has neither table nor kinesis */
     const struct weir_live *live;      /* ends with a table of NULL */
     struct weir_history room_history;
+    const struct weir_kinesis *const *kinesis; /* ends with NULL */
+    const struct weir_setting *settings;       /* ends with a name of NULL */
+    /* What is wrong with the values together, as a sentence for who wrote the configuration; NULL: nothing. The rule itself may be NULL. */
+    const char *(*settings_rule)(const struct weir_settings *settings);
 };
 /* Each compiled-in application defines one and is listed in src/main/apps.c: extern const struct weir_app weir_app_<name>; */
 
@@ -158,6 +196,8 @@ struct weir_text weir_stage(struct weir_call *call);
 struct weir_text weir_environment(struct weir_call *call);   /* --env */
 struct weir_text weir_region(struct weir_call *call);        /* the configuration's `region` and `account`, for ARNs */
 struct weir_text weir_account(struct weir_call *call);
+struct weir_text weir_setting(struct weir_call *call, const char *name); /* as weir_settings_get */
+int64_t weir_setting_integer(struct weir_call *call, const char *name);  /* of a DURATION: milliseconds */
 struct weir_text weir_source_ip(struct weir_call *call);
 struct weir_text weir_user_agent(struct weir_call *call);
 int64_t weir_connected_at(struct weir_call *call);           /* epoch ms */
@@ -208,6 +248,15 @@ const struct weir_value *weir_value_at(const struct weir_value *array, size_t in
 const struct weir_value *weir_value_get(const struct weir_value *object, const char *name);
 bool weir_value_text(const struct weir_value *value, struct weir_text *out); /* false: not a string */
 bool weir_value_integer(const struct weir_value *value, int64_t *out);
+bool weir_value_is_number(const struct weir_value *value); /* false for NULL, too */
+/* JSON from elsewhere (an endpoint's answer, say) as it stands: its strings may hold control characters. NULL: it is none. */
+const struct weir_value *weir_parse(struct weir_call *call, struct weir_text json);
+/* A record of a Kinesis stream, one of a consumer's "records". */
+struct weir_text weir_record_key(const struct weir_value *record);       /* its partition key */
+struct weir_text weir_record_sequence(const struct weir_value *record);  /* its sequence number, as the wire names it */
+int64_t weir_record_arrival(const struct weir_value *record);            /* epoch ms */
+struct weir_text weir_record_data(struct weir_call *call, const struct weir_value *record); /* the bytes */
+const struct weir_value *weir_record_json(struct weir_call *call, const struct weir_value *record); /* the bytes as JSON; NULL: they are none */
 
 /* ---- failing ---- */
 bool weir_failed(struct weir_call *call);
@@ -215,6 +264,10 @@ bool weir_failed(struct weir_call *call);
 void weir_fail(struct weir_call *call, const char *code, const char *field, const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* $connect: refuses the handshake with this status (401, 403, ...); REST: answers with it. */
 void weir_refuse(struct weir_call *call, int status, const char *code, const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* A member that the error has when the call fails: what it was about. Up to 8, before or after the failure; a long or unclean text is left out. */
+void weir_context(struct weir_call *call, const char *name, struct weir_text value);
+void weir_context_integer(struct weir_call *call, const char *name, int64_t value);
 
 /* ---- JSON out ----  A misuse (a name outside an object) fails the call in tests. */
 struct weir_json *weir_json(struct weir_call *call);         /* a new, empty document */
@@ -247,6 +300,7 @@ void weir_reply_status(struct weir_call *call, int status, struct weir_json *jso
 void weir_reply_bytes(struct weir_call *call, struct weir_text bytes, bool binary);
 void weir_post(struct weir_call *call, struct weir_text connection_id, struct weir_json *json);
 void weir_send_user(struct weir_call *call, struct weir_text user_id, struct weir_json *json); /* all connections of the user */
+void weir_send_others(struct weir_call *call, struct weir_text user_id, struct weir_json *json); /* the same without the call's own connection */
 void weir_publish(struct weir_call *call, struct weir_text room, struct weir_json *json);
 void weir_broadcast(struct weir_call *call, struct weir_json *json); /* all connections of this API */
 void weir_join(struct weir_call *call, struct weir_text room);  /* this connection; checked by nothing: see weir_may_join */
@@ -282,9 +336,9 @@ enum weir_range { WEIR_ALL, WEIR_EQ, WEIR_LT, WEIR_LE, WEIR_GT, WEIR_GE, WEIR_BE
 struct weir_query {
     const struct weir_table *table;
     const char *index;              /* NULL: the table */
-    const struct weir_item *key;    /* holds the hash attribute; NULL: scan */
+    const struct weir_item *key;    /* holds the hash attributes; NULL: scan. Of an index with several range attributes also those that are to be equal, from the first on */
     enum weir_range range;
-    const struct weir_item *low, *high; /* hold the range attribute */
+    const struct weir_item *low, *high; /* hold the range attribute (the first one that `key` does not bind) */
     bool backward;
     bool keys_only;
     const struct weir_item *after;  /* exclusive start */
@@ -311,6 +365,8 @@ struct weir_fetch {
     unsigned attempts;       /* default 3 */
     const char *then;        /* route "@name": body {"status":200,"body":"..","context":..} or {"error":"..","context":..} */
     struct weir_text context; /* JSON text, given back to `then` */
+    const char *bearer;      /* a setting whose value is sent as "Authorization: Bearer ..": looked up when the request goes out, and on no disk; NULL: none */
+    size_t answer_max;       /* bytes of the answer's body, else the error is TOO_LARGE; 0: 8 MiB */
 };
 void weir_fetch(struct weir_call *call, const struct weir_fetch *fetch);
 

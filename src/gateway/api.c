@@ -3,6 +3,7 @@
  * environment. Everything here is immutable once the threads run, so they read it without a lock.
  */
 #include "gateway/internal.h"
+#include "gateway/records.h"
 
 #include <stdlib.h>
 
@@ -185,6 +186,7 @@ void gateway_destroy(struct gateway *gateway)
     for (size_t i = 0; i < gateway->api_count; i++) {
         struct gw_api *api = &gateway->apis[i];
         free(api->routes);
+        gw_live_rules_free(api);
         map_fini(&api->by_key);
         if (api->jwks)
             jwks_destroy(api->jwks);
@@ -229,6 +231,19 @@ static void add_replaced(struct buf *out, struct text name, struct text environm
     }
 }
 
+static void index_key(const struct weir_index *index, struct store_key *key)
+{
+    *key = (struct store_key){.part = {{text_of(index->hash), attr_of(index->hash_type)}}, .hashes = 1};
+    for (size_t i = 0; i < WEIR_INDEX_KEYS_MAX - 1 && index->more_hash[i].name; i++)
+        key->part[key->hashes++] = (struct store_key_part){text_of(index->more_hash[i].name), attr_of(index->more_hash[i].type)};
+    if (!index->range)
+        return;
+    struct store_key_part *range = &key->part[key->hashes];
+    range[key->ranges++] = (struct store_key_part){text_of(index->range), attr_of(index->range_type)};
+    for (size_t i = 0; i < WEIR_INDEX_KEYS_MAX - 1 && index->more_range[i].name; i++)
+        range[key->ranges++] = (struct store_key_part){text_of(index->more_range[i].name), attr_of(index->more_range[i].type)};
+}
+
 static void table_decl(const struct weir_table *table, struct text name, bool volatile_rows, struct store_table_decl *decl)
 {
     *decl = (struct store_table_decl){
@@ -243,16 +258,22 @@ static void table_decl(const struct weir_table *table, struct text name, bool vo
     };
     for (size_t i = 0; i < WEIR_INDEXES_MAX && table->index[i].name; i++) {
         const struct weir_index *index = &table->index[i];
-        decl->index[decl->indexes++] = (struct store_index_decl){
-            .name = text_of(index->name),
-            .hash = text_of(index->hash),
-            .hash_type = attr_of(index->hash_type),
-            .range = text_of(index->range),
-            .range_type = attr_of(index->range_type),
-            .projection = STORE_PROJECT_ALL,
-            .counted = index->counted,
-        };
+        struct store_index_decl *out = &decl->index[decl->indexes++];
+        *out = (struct store_index_decl){.name = text_of(index->name), .projection = STORE_PROJECT_ALL, .counted = index->counted};
+        index_key(index, &out->key);
     }
+}
+
+struct text gw_name_replaced(struct gateway *gateway, struct gw_api *api, struct text name)
+{
+    struct buf out;
+    buf_init(&out, 1024);
+    add_replaced(&out, name, gateway->config.environment, api->config->stages[0]);
+    if (out.failed) {
+        buf_fini(&out);
+        return TEXT_NONE;
+    }
+    return buf_text(&out);
 }
 
 struct define_call {
@@ -261,6 +282,18 @@ struct define_call {
     struct tick *tick;
     struct err err;
 };
+
+/* Switched on, it stays as it is; a declared period counts from now on. */
+static int define_recovery(struct define_call *define, const struct weir_table *decl, const struct store_table *table)
+{
+    struct store_recovery recovery = store_table_recovery(table);
+    if (!decl->recovery_days || recovery.days == decl->recovery_days)
+        return 0;
+    if (!recovery.days)
+        recovery.since_ms = tick_now_ms(define->tick);
+    recovery.days = decl->recovery_days;
+    return store_table_set_recovery(tick_stage(define->tick), table, recovery, &define->err);
+}
 
 static int define_one(struct define_call *define, struct gw_api *api, const struct weir_table *table, bool volatile_rows)
 {
@@ -280,7 +313,43 @@ static int define_one(struct define_call *define, struct gw_api *api, const stru
     *slot = (struct gw_table){.decl = table, .name = buf_text(&name)}; /* the buffer's memory is the name's */
     gateway->table_count++;
     table_decl(table, slot->name, volatile_rows, &decl);
-    return store_table_define(tick_stage(define->tick), &decl, &slot->table, &define->err);
+    int code = store_table_define(tick_stage(define->tick), &decl, &slot->table, &define->err);
+    return code ? code : define_recovery(define, table, slot->table);
+}
+
+/* A stream that is there keeps its shards and its retention: they may have been changed over the wire. */
+static int define_stream(struct define_call *define, struct gw_api *api, const struct weir_kinesis *decl)
+{
+    struct text name = gw_name_replaced(define->gateway, api, text_of(decl->name));
+    int64_t hours = decl->retention ? decl->retention / HOUR_MS : GW_RETENTION_MIN_H;
+    struct gw_stream stream;
+    if (!name.data)
+        return ERR_MEMORY;
+    int code = gw_stream_get(tick_view(define->tick), define->base.arena, name, &stream);
+    bool made = code == ERR_NOT_FOUND;
+    if (hours < GW_RETENTION_MIN_H || hours > GW_RETENTION_MAX_H)
+        code = err_set(&define->err, ERR_INVALID, "API %.*s: the Kinesis stream %.*s: its retention is 24 hours to 365 days", TEXT_FMT(api->config->name), TEXT_FMT(name));
+    else if (made)
+        code = gw_records_define(define->tick, define->base.arena, name, decl->shards ? decl->shards : 1, &define->err);
+    if (!code && made)
+        code = gw_stream_get(tick_view(define->tick), define->base.arena, name, &stream);
+    if (!code && made && stream.retention_h != hours) {
+        stream.retention_h = hours;
+        code = gw_stream_put(define->tick, &stream);
+    }
+    free((char *)name.data);
+    return code;
+}
+
+static int define_streams(struct define_call *define, struct gw_api *api)
+{
+    const struct weir_app *app = api->config->app;
+    int code = 0;
+    for (size_t i = 0; !code && app && app->kinesis && app->kinesis[i]; i++)
+        code = define_stream(define, api, app->kinesis[i]);
+    for (size_t i = 0; !code && i < api->config->kinesis_count; i++)
+        code = define_stream(define, api, &api->config->kinesis[i]);
+    return code;
 }
 
 static int define_run(struct tick *tick, struct tick_call *base)
@@ -295,8 +364,10 @@ static int define_run(struct tick *tick, struct tick_call *base)
             code = define_one(define, api, api->config->registry.table, true);
         for (size_t t = 0; t < api->config->table_count && !code; t++)
             code = define_one(define, api, api->config->tables[t], false);
+        if (!code)
+            code = define_streams(define, api);
     }
-    return code;
+    return code ? code : gw_live_define(gateway, tick, &define->err);
 }
 
 int gateway_define_tables(struct gateway *gateway, struct tick *tick, struct err *err)

@@ -136,6 +136,49 @@ void weir_refuse(struct weir_call *call, int status, const char *code, const cha
     va_end(args);
 }
 
+/* ---- what a failure was about ---- */
+
+#define CONTEXT_MAX 8
+#define CONTEXT_TEXT_MAX 512 /* bytes */
+
+static struct gw_context *context_add(struct weir_call *call, const char *name)
+{
+    struct gw_context *context = call->context_count < CONTEXT_MAX ? arena_zalloc(&call->arena, sizeof(*context)) : NULL;
+    if (!context)
+        return NULL; /* the failure itself is worth telling without it */
+    context->name = name;
+    context->next = call->context;
+    call->context = context;
+    call->context_count++;
+    return context;
+}
+
+void weir_context(struct weir_call *call, const char *name, struct weir_text value)
+{
+    struct text copy = value.len <= CONTEXT_TEXT_MAX && gw_text_clean(text_in(value)) ? arena_copy(&call->arena, text_in(value)) : TEXT_NONE;
+    struct gw_context *context = copy.data ? context_add(call, name) : NULL;
+    if (context)
+        context->text = copy;
+}
+
+void weir_context_integer(struct weir_call *call, const char *name, int64_t value)
+{
+    struct gw_context *context = context_add(call, name);
+    if (context)
+        context->number = value;
+}
+
+static void write_context(struct weir_json *json, const struct gw_context *context)
+{
+    if (!context)
+        return;
+    write_context(json, context->next); /* in the order in which they were said; CONTEXT_MAX deep */
+    if (context->text.data)
+        weir_member(json, context->name, text_out(context->text));
+    else
+        weir_member_integer(json, context->name, context->number);
+}
+
 /* ---- the error as an answer ---- */
 
 static int status_of(int code)
@@ -183,6 +226,7 @@ void gw_call_error_members(struct weir_call *call, struct weir_json *json)
         weir_member_integer(json, "exp", call->token_exp_s);
         weir_member_integer(json, "now", call->token_now_s);
     }
+    write_context(json, call->context);
 }
 
 static void write_rest_error(struct weir_call *call, struct weir_json *json)
@@ -192,6 +236,7 @@ static void write_rest_error(struct weir_call *call, struct weir_json *json)
     weir_member(json, "error", weir_text_of(call->err_code));
     if (call->err_field[0])
         weir_member(json, "field", weir_text_of(call->err_field));
+    write_context(json, call->context);
     weir_end(json);
 }
 

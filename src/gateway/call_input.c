@@ -6,6 +6,7 @@
  * parser has refused bad UTF-8 already. null counts as absent.
  */
 #include "gateway/call.h"
+#include "base/codec.h"
 
 #include <inttypes.h>
 
@@ -266,4 +267,61 @@ bool weir_value_text(const struct weir_value *value, struct weir_text *out)
 bool weir_value_integer(const struct weir_value *value, int64_t *out)
 {
     return json_is(json_in(value), JSON_NUMBER) && json_to_i64(json_in(value), out) == 0;
+}
+
+bool weir_value_is_number(const struct weir_value *value)
+{
+    return json_is(json_in(value), JSON_NUMBER);
+}
+
+const struct weir_value *weir_parse(struct weir_call *call, struct weir_text text)
+{
+    const struct json *root = NULL;
+    if (call->failed || json_parse(&call->arena, text_in(text), 0, &root, NULL))
+        return NULL;
+    return json_out(root);
+}
+
+/* ---- records of Kinesis streams ---- */
+
+static struct weir_text record_text(const struct weir_value *record, const char *name)
+{
+    struct weir_text text = WEIR_STR("");
+    weir_value_text(weir_value_get(record, name), &text);
+    return text;
+}
+
+struct weir_text weir_record_key(const struct weir_value *record)
+{
+    return record_text(record, "partitionKey");
+}
+
+struct weir_text weir_record_sequence(const struct weir_value *record)
+{
+    return record_text(record, "sequenceNumber");
+}
+
+int64_t weir_record_arrival(const struct weir_value *record)
+{
+    int64_t at_ms = 0;
+    weir_value_integer(weir_value_get(record, "arrival"), &at_ms);
+    return at_ms;
+}
+
+struct weir_text weir_record_data(struct weir_call *call, const struct weir_value *record)
+{
+    struct weir_text encoded = record_text(record, "data");
+    struct buf bytes;
+    if (call->failed)
+        return WEIR_STR("");
+    buf_init(&bytes, encoded.len + 1);
+    int code = base64_decode(&bytes, text_in(encoded));
+    struct text copy = code || bytes.failed ? TEXT("") : gw_call_copy(call, buf_text(&bytes));
+    buf_fini(&bytes);
+    return text_out(copy);
+}
+
+const struct weir_value *weir_record_json(struct weir_call *call, const struct weir_value *record)
+{
+    return weir_parse(call, weir_record_data(call, record));
 }

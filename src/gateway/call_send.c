@@ -200,6 +200,20 @@ void weir_send_user(struct weir_call *call, struct weir_text user_id, struct wei
         to_all(call, GW_EFFECT_USER, text_in(user_id), body);
 }
 
+void weir_send_others(struct weir_call *call, struct weir_text user_id, struct weir_json *json)
+{
+    struct text body;
+    if (call->failed || !user_id.len || !gw_call_json_text(call, json, &body))
+        return;
+    struct gw_effect *effect = message(call, GW_EFFECT_USER, text_in(user_id), body, false);
+    if (effect && call->has_conn) {
+        effect->target = call->conn_id;
+        effect->but_target = true;
+    }
+    counter_add(COUNTER_gw_broadcasts, 1);
+    gw_call_effect(call, TICK_ALL_SINKS, effect);
+}
+
 void weir_broadcast(struct weir_call *call, struct weir_json *json)
 {
     struct text body;

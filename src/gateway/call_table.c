@@ -107,42 +107,53 @@ const struct weir_item *weir_get(struct weir_call *call, const struct weir_table
 
 /* ---- queries ---- */
 
-static const struct attr *range_value(const struct weir_item *item, const char *range)
+static const struct attr *value_of(const struct weir_item *item, const struct store_key_part *part)
 {
-    return item && item->map && range ? item_get_str(item->map, range) : NULL;
+    return item && item->map ? item_get(item->map, part->name) : NULL;
 }
 
-static const struct weir_index *index_decl(const struct weir_query *query)
+static bool translate_hash(struct weir_call *call, const struct weir_query *query, const struct store_key *key, struct store_query *out)
 {
-    for (size_t i = 0; i < WEIR_INDEXES_MAX && query->table->index[i].name; i++)
-        if (strcmp(query->table->index[i].name, query->index) == 0)
-            return &query->table->index[i];
-    return NULL;
+    for (size_t i = 0; query->key && i < key->hashes; i++) {
+        out->hash[i] = value_of(query->key, &key->part[i]);
+        if (out->hash[i])
+            continue;
+        gw_call_fail(call, ERR_INTERNAL, "INTERNAL", NULL, "a query's key lacks the attribute %.*s", TEXT_FMT(key->part[i].name));
+        return false;
+    }
+    return true;
+}
+
+/* Of a key with several range attributes those that the query's key binds come first; a single one is bound by low and high alone. */
+static void translate_range(const struct weir_query *query, const struct store_key *key, struct store_query *out)
+{
+    const struct store_key_part *range = &key->part[key->hashes];
+    size_t bound = out->op == STORE_RANGE_ALL ? key->ranges : key->ranges ? key->ranges - 1 : 0;
+    while (key->ranges > 1 && out->equals < bound && (out->equal[out->equals] = value_of(query->key, &range[out->equals])))
+        out->equals++;
+    if (out->op == STORE_RANGE_ALL || out->equals >= key->ranges)
+        return;
+    out->low = value_of(query->low, &range[out->equals]);
+    out->high = value_of(query->high, &range[out->equals]);
 }
 
 /* The public query in the store's words. */
 static bool translate(struct weir_call *call, const struct weir_query *query, struct store_query *out)
 {
-    const char *hash = query->table->hash, *range = query->table->range;
     *out = (struct store_query){.table = table_of(call, query->table), .op = (enum store_range_op)query->range, .backward = query->backward, .keys_only = query->keys_only};
     if (!out->table)
         return false;
     if (query->index) {
-        const struct weir_index *decl = index_decl(query);
-        out->index = decl ? store_index_find(out->table, text_of(decl->name)) : NULL;
+        out->index = store_index_find(out->table, text_of(query->index));
         if (!out->index) {
             gw_call_fail(call, ERR_INTERNAL, "INTERNAL", NULL, "the table %s has no index %s", query->table->name, query->index);
             return false;
         }
-        hash = decl->hash;
-        range = decl->range;
     }
-    if (query->key && !(out->hash = query->key->map ? item_get_str(query->key->map, hash) : NULL)) {
-        gw_call_fail(call, ERR_INTERNAL, "INTERNAL", NULL, "a query's key lacks the attribute %s", hash);
+    const struct store_key *key = store_key_of(out->table, out->index);
+    if (!translate_hash(call, query, key, out))
         return false;
-    }
-    out->low = range_value(query->low, range);
-    out->high = range_value(query->high, range);
+    translate_range(query, key, out);
     out->after = query->after ? query->after->map : NULL;
     return true;
 }
@@ -237,5 +248,6 @@ struct weir_cursor *weir_rank_seek(struct weir_call *call, const struct weir_que
     struct weir_cursor *cursor = translate(call, query, &q) ? cursor_make(call) : NULL;
     if (!cursor)
         return NULL;
+    q.equals = 0; /* ranks are among all entries of the hash, whatever else the key holds */
     return cursor_opened(cursor, store_rank_seek(call->view, &q, rank, &call->arena, &cursor->cursor, &err), &err);
 }

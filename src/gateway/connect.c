@@ -421,10 +421,14 @@ void gw_auth_in_band(struct gw_io *io, struct gw_conn *conn, struct weir_call *c
         call->token_exp_s = code == ERR_TOKEN_EXPIRED ? exp_s : 0;
         call->token_now_s = now_s;
         gw_call_fail(call, code, err_name(code), "token", "%s", err.text);
+        weir_context(call, "errorType", weir_text_of(call->err_code));
         gw_call_error_reply(call);
     } else {
+        bool known = conn->identity != NULL;
         if (gw_conn_set_identity(io, conn, identity)) /* an identity whose end nobody watches must not stand */
             net_ws_close(conn->net, NET_END_SERVER, WS_CLOSE_TRY_LATER, TEXT("out of memory"));
+        else if (!known && conn->registered)
+            gw_registry_rewrite(io, conn); /* its row tells the user from now on */
         weir_ack(call);
     }
     gw_call_answer(io, conn, call);

@@ -116,6 +116,8 @@ static void call_reset_result(struct weir_call *call)
     call->reply_last = NULL;
     call->wrote = false;
     call->touched_items = call->touched_bytes = 0;
+    call->context = NULL;
+    call->context_count = 0;
     call->subprotocol = TEXT_NONE;
     if (call->parsed_late) { /* the tree lay in the part of the arena that was rewound */
         call->root = NULL;
@@ -163,6 +165,8 @@ int gw_tick_run(struct tick *tick, struct tick_call *base)
         code = gw_revoke_store(call);
     if (!code && call->route && call->route->handler)
         code = gw_call_handle(call);
+    if (call->kind == GW_CALL_STREAM && !code)
+        code = gw_stream_over(call);
     if (call->kind == GW_CALL_CONNECT && !code && (call->status == 0 || call->status / 100 == 2) && call->api->has_registry)
         code = gw_registry_put(call);
     if (call->kind == GW_CALL_DISCONNECT && !code && call->api->has_registry)
@@ -341,6 +345,8 @@ void gw_call_abandon(struct weir_call *call)
     struct gw_conn *conn = call->conn;
     if (call->ask)
         gw_ask_destroy(call->ask, call->gateway->io_count);
+    if (call->kind == GW_CALL_WORK)
+        call->work.done(&call->work, NULL, ERR_CLOSED); /* nobody is there to be answered; the wire gives back what it holds */
     gw_call_give(call);
     if (!conn)
         return;
@@ -517,6 +523,8 @@ static bool looks_like_object(const char *data, size_t len)
     return false;
 }
 
+#define REFUSED_WORD_MAX 64 /* bytes of a client's word that a refusal repeats */
+
 /* The token of an in-band authentication, or no text. */
 static struct text in_band_token(const struct gw_api *api, const struct json *root)
 {
@@ -531,9 +539,21 @@ static struct text in_band_token(const struct gw_api *api, const struct json *ro
     return json_is(token, JSON_STRING) ? token->text : TEXT("");
 }
 
+/* What the message was, for a client that sent several before it showed a token. */
+static void refused_context(struct weir_call *call, const char *member, const char *name)
+{
+    const struct json *value = call->root ? json_get_str(call->root, member) : NULL;
+    if (json_is(value, JSON_STRING) && value->text.len && value->text.len <= REFUSED_WORD_MAX)
+        weir_context(call, name, (struct weir_text){value->text.data, value->text.len});
+}
+
 static void refuse(struct gw_io *io, struct gw_conn *conn, struct weir_call *call, int code)
 {
     const char *name = code == ERR_UNAUTHENTICATED ? "UNAUTHENTICATED_CONNECTION" : err_name(code);
+    if (code == ERR_UNAUTHENTICATED) {
+        refused_context(call, "type", "messageType");
+        refused_context(call, "action", "action");
+    }
     gw_call_fail(call, code, name, NULL, "%s", err_text(code));
     gw_call_error_reply(call);
     gw_call_answer(io, conn, call);

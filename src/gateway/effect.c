@@ -143,7 +143,7 @@ void gw_effect_apply(struct gw_io *io, struct gw_effect *effect)
         gw_room_publish(io, effect->api, effect->text, effect->frame);
         break;
     case GW_EFFECT_USER:
-        gw_user_send(io, effect->api, effect->text, effect->frame, effect->key, NULL);
+        gw_user_send(io, effect->api, effect->text, effect->but_target ? effect_conn(io, effect) : NULL, effect->frame, effect->key, NULL);
         break;
     case GW_EFFECT_BROADCAST:
         gw_broadcast_send(io, effect->api, effect->frame, effect->key, NULL);
@@ -172,6 +172,8 @@ void gw_effect_apply(struct gw_io *io, struct gw_effect *effect)
     case GW_EFFECT_ANSWER:
         if (effect->call)
             gw_endpoint_done(io, effect->call, effect->answer);
+        else if (effect->answer->consumer)
+            gw_stream_answered(io, effect->answer);
         else
             gw_durable_answered(io, effect->answer);
         break;

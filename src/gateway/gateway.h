@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "gateway/access.h"
 #include "net/server.h"
+#include "tick/feed.h"
 #include "tick/tick.h"
 #include <weir/weir.h>
 
@@ -51,6 +52,38 @@ struct gw_route_config {
     bool has_response;                          /* the endpoint's answer is sent to the client (route response) */
 };
 
+/* A consumer that a configuration declares. Names may hold {env} and {stage}. */
+struct gw_stream_config {
+    struct text name;                 /* of its position; empty: the route, or the source */
+    struct text table, kinesis;       /* the source: one of them */
+    struct text route, url;           /* the target: one of them */
+    uint32_t batch_max;               /* records, 1..1000 */
+    int64_t window_ms;
+    int retries;                      /* 0: none */
+    int64_t timeout_ms;               /* 0: the handler's is unlimited, the endpoint's 30 s */
+    bool bisect;
+    bool from_start;                  /* TRIM_HORIZON */
+    struct text on_failure;           /* "@route" or a table; empty: neither */
+};
+
+/* Who may follow a table, as a configuration says it: whoever `who` is about follows the rows that `where` is true of. All but ANYONE are said of a proven
+   identity. */
+enum gw_live_who { GW_LIVE_ANYONE, GW_LIVE_AUTHENTICATED, GW_LIVE_ROLE, GW_LIVE_GROUP };
+enum gw_live_value { GW_LIVE_USER_ID, GW_LIVE_USER_NAME, GW_LIVE_USER_EMAIL, GW_LIVE_USER_ROLE, GW_LIVE_USER_GROUPS };
+#define GW_LIVE_WHERE_MAX 4
+struct gw_live_config {
+    struct text table;                /* its name may hold {env} and {stage}; it need not be there */
+    struct text index;                /* only the entries of this index; empty: the table and all of them */
+    enum gw_live_who who;
+    struct text which;                /* the role, the group */
+    struct {
+        struct text attribute;
+        enum gw_live_value value;     /* what the attribute is, as a string; GROUPS: one of them, which the request names */
+    } where[GW_LIVE_WHERE_MAX];
+    size_t wheres;
+    uint32_t ranks;                   /* only as ranks, so many entries at most; 0: the table, and ranks of any size */
+};
+
 /* One API. All pointers live as long as the gateway. */
 struct gw_api_config {
     struct text name;                 /* the mount: "riddle-rush" */
@@ -74,6 +107,13 @@ struct gw_api_config {
     bool envelope_events, workflow_envelope, retain_rooms;
     int64_t stream_window_ms;         /* of the application's consumers; negative: as it declares */
     bool type_routes;                 /* a message whose route key is empty is routed by its "type" */
+    struct gw_stream_config *streams; /* beside those of the application */
+    size_t stream_count;
+    struct weir_kinesis *kinesis;     /* likewise */
+    size_t kinesis_count;
+    struct gw_live_config *live;      /* likewise */
+    size_t live_count;
+    struct text *settings;            /* values in the order of app->settings; data NULL: not given. NULL: none is */
 };
 
 struct gw_key { /* an access key for SigV4 */
@@ -85,9 +125,24 @@ struct gw_io;
 /* A wire above the gateway (host.h): true when the request is its own (answered now or later). io thread. */
 typedef bool gw_wire_fn(void *context, struct gw_io *io, struct net_conn *conn, const struct http_request *request, struct text body);
 
+/* How the wires above name a table's stream and its changes; for events to endpoints. */
+#define GW_STREAM_SEQUENCE_SIZE 48
+struct gw_stream_seen {
+    int64_t label_ms;       /* when it was switched on: its label */
+    const char *view;       /* StreamViewType; static */
+    bool after, before;     /* images that it shows */
+};
+struct gw_stream_names {
+    /* The stream of a table that goes on: 0, ERR_NOT_FOUND, or a store's error. */
+    int (*find)(struct store_view *view, struct arena *arena, const struct store_table *table, struct gw_stream_seen *seen);
+    void (*sequence)(struct feed_position place, char out[GW_STREAM_SEQUENCE_SIZE]);
+    void (*event_id)(uint32_t table_id, struct feed_position place, char out[33]);
+};
+
 struct gateway_config {
     gw_wire_fn *wire;       /* NULL: none */
     void *wire_context;
+    const struct gw_stream_names *stream_names; /* NULL: names of the gateway's own */
     struct worker_pool *workers; /* for gw_work_offload; may be NULL: then it answers ERR_FULL */
     struct gw_api_config *apis;
     size_t api_count;
@@ -99,6 +154,8 @@ struct gateway_config {
     struct text public_url; /* host[:port] for domainName in events; empty: from the Host header */
     struct store *store;
     struct journal *journal;
+    struct jobs *jobs;       /* tick/job.h: backups and restores; NULL: there are none */
+    struct watch_queries *queries; /* watch/query_jobs.h: log queries; NULL: there are none */
 };
 
 /* Compiles routes and keys; ERR_INVALID with a sentence that names API and route. */

@@ -120,6 +120,11 @@ struct store *gw_io_store(struct gw_io *io)
     return io->gateway->config.store;
 }
 
+struct tick *gw_work_tick(const struct gw_work *work)
+{
+    return work->gateway->tick;
+}
+
 int gw_work_authorise(struct gw_io *io, const struct http_request *request, struct text body, const char *service, const struct gw_key **key,
     const char **type, struct err *err)
 {

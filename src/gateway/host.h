@@ -32,15 +32,19 @@ void gw_work_submit(struct gw_work *work);
 /* io thread. Without the tick: calls done() now and gives the work back. */
 void gw_work_finish(struct gw_work *work, int code);
 /* On a worker, for what may block (scan pages): `job` runs there with a snapshot view that reads the disk, then done() on the io thread. Takes the work.
-   0 or ERR_FULL, ERR_AGAIN (answer "busy"; the work is still the caller's). */
+   0 or ERR_FULL (answer "busy"; the work is still the caller's). */
 int gw_work_offload(struct gw_work *work, int (*job)(struct gw_work *work, struct store_view *view));
 /* io thread: a view of the durable snapshot, from the cache alone (ERR_COLD then: offload). Until gw_view_end. */
 void gw_view_begin(struct gw_io *io, struct store_view *view);
 void gw_view_end(struct gw_io *io);
 struct store *gw_io_store(struct gw_io *io);
+/* Any thread. */
+struct tick *gw_work_tick(const struct gw_work *work);
 /* SigV4 of a request: 0 and the key, or the HTTP status with AWS's error name in *type. With development keys an unsigned request is refused too: AWS clients
    always sign. */
 int gw_work_authorise(struct gw_io *io, const struct http_request *request, struct text body, const char *service, const struct gw_key **key,
     const char **type, struct err *err);
+/* io thread. May this request administer the server: signed with a key that may do execute-api:ACTION, or from loopback with the development keys. False: it has been answered. */
+bool gw_admin_allowed(struct gw_io *io, struct net_conn *conn, const char *action, const struct http_request *request, struct text body);
 
 #endif

@@ -134,6 +134,7 @@ static void metrics(struct gw_io *io, struct net_conn *conn)
     buf_add_format(&body, "# HELP weir_tick_sync_seconds fsync of the journal\n# TYPE weir_tick_sync_seconds gauge\n");
     buf_add_format(&body, "weir_tick_sync_seconds{quantile=\"0.5\"} %.6f\nweir_tick_sync_seconds{quantile=\"0.99\"} %.6f\n", (double)stats.sync_p50_us / 1e6, (double)stats.sync_p99_us / 1e6);
     buf_add_format(&body, "# HELP weir_journal_sequence newest durable commit\n# TYPE weir_journal_sequence gauge\nweir_journal_sequence %llu\n", (unsigned long long)stats.durable_sequence);
+    gw_streams_metrics(io->gateway, &body);
     net_http_respond(conn, 200, TEXT("Content-Type: text/plain; version=0.0.4\r\n"), buf_text(&body), 0);
     buf_fini(&body);
 }

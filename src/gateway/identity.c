@@ -127,7 +127,7 @@ int gw_check_signature(struct gw_io *io, const struct http_request *request, str
     struct sigv4_header header[HTTP_HEADERS_MAX];
     for (size_t i = 0; i < request->headers; i++)
         header[i] = (struct sigv4_header){request->header[i].name, request->header[i].value};
-    struct sigv4_request asked = {request->method, request->target, header, request->headers, body};
+    struct sigv4_request asked = {request->method, request->target, header, request->headers, body, request->wire_hashed ? request->wire_sha256 : NULL};
     struct sigv4_identity who = {0};
     enum sigv4_status status = sigv4_verify(io->sigv4, &asked, clock_wall_ms(), &who);
     static const char *const names[] = {"", "MissingAuthenticationTokenException", "UnrecognizedClientException",

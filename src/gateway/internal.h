@@ -2,7 +2,7 @@
  * What the files of the gateway share. Reading order: api.c (declarations compiled), io.c (per io thread: calls, mail, the end of a turn), connect.c (handshake,
  * registry, end), identity.c, dispatch.c (a message's way to its handler), members.c, room.c, user.c (who hears what), effect.c, http.c (addresses), manage.c (@connections,
  * @rooms, @users), endpoint.c (routes to HTTP endpoints), service.c (durable requests), limit.c (token buckets), policy.c (what a reload may change), registry.c, host.c (what the wires
- * above stand on), live_*.c (live tables and stream consumers), call_*.c (the public header's functions).
+ * above stand on), records*.c (streams of records: records.h), live_*.c (live tables and stream consumers), call_*.c (the public header's functions).
  *
  * Who owns what, on which thread:
  *   struct gateway, gw_api, gw_route   immutable after gateway_start (gw_policy is swapped on reload); any thread
@@ -78,6 +78,8 @@ struct gw_api {
     bool copies;                 /* some route is not pure: messages are copied into the call */
     bool needs_json;             /* some WebSocket route beside $default exists */
     struct jwks *jwks;           /* NULL: the keys of tokens are the policy's */
+    struct live_rule *rules;     /* who may follow what (live_rule.c) */
+    size_t rule_count;
     bool has_registry;
     bool short_default;          /* a pure $default and no tokens: a message that selects no route may take the short way (dispatch.c) */
 };
@@ -235,12 +237,16 @@ struct gw_answer {
     int status;
     struct text body;        /* in bytes */
     struct durable *durable; /* services: the request it belongs to */
+    struct live_consumer *consumer; /* services: the consumer whose batch it answers */
+    uint32_t serial;         /* which of its batches */
+    bool unsent;             /* nobody has seen the request */
     char bytes[];
 };
 struct gw_effect {
     uint32_t refs;                    /* atomic; one per io thread it goes to */
     enum gw_effect_kind kind;
     struct net_id target;
+    bool but_target;                  /* USER: all but the target */
     struct gw_api *api;
     struct net_frame *frame;          /* one reference of its own */
     uint64_t key;                     /* supersede key for NET_SLOW_LATEST */
@@ -315,10 +321,14 @@ struct weir_call;
 int gw_registry_put(struct weir_call *call);
 int gw_registry_delete(struct weir_call *call);
 int gw_registry_renew(struct weir_call *call);
+/* Writes a connection's row anew, by a call of its own; its io thread. Without memory the row stays as it was until it is renewed. */
+void gw_registry_rewrite(struct gw_io *io, struct gw_conn *conn);
 /* Adds or removes a room in the row's list. */
 int gw_registry_room(struct weir_call *call, struct text room, bool join);
 /* Renews the rows that are due; from the once-a-second timer, in slices. */
 void gw_registry_second(struct gw_io *io);
+/* `name` with {env} and {stage} replaced, in memory of its own (free .data). No text without memory. */
+struct text gw_name_replaced(struct gateway *gateway, struct gw_api *api, struct text name);
 /* The table behind a declaration. */
 const struct store_table *gw_table(struct gateway *gateway, const struct weir_table *table);
 
@@ -330,6 +340,12 @@ struct gw_reply {
     struct gw_reply *next;
     struct text text; /* in the call's body or arena */
     bool binary;
+};
+struct gw_context { /* a member of an error */
+    struct gw_context *next;
+    const char *name;                 /* static */
+    struct text text;                 /* data NULL: the number */
+    int64_t number;
 };
 struct weir_call {
     struct tick_call base;
@@ -371,6 +387,8 @@ struct weir_call {
     struct weir_call *next;           /* free, held or waiting lists */
     int64_t token_exp_s, token_now_s; /* told with TOKEN_EXPIRED; exp 0: not */
     int64_t retry_after_ms;           /* told with RATE_LIMITED; 0: not */
+    struct gw_context *context;       /* told with any failure, the newest first; in the arena */
+    unsigned context_count;
     /* What only other kinds of calls use: zero in every recycled call (gw_call_give), so that a message does not pay for it. */
     char cold[1];
     int close_code;
@@ -413,6 +431,8 @@ void gw_call_fail(struct weir_call *call, int code, const char *name, const char
 int gw_room_retain(struct weir_call *call, struct text room, struct text message);
 /* Splits and decodes the query into the call's arena: 0, ERR_MEMORY, ERR_SYNTAX. */
 int gw_call_keep_query(struct weir_call *call, struct text query);
+/* A setting of the application: its value, else its default; no text when there is neither (setting.c). */
+struct text gw_setting(const struct gw_api_config *config, struct text name);
 /* Looks a field up: top level, then "data". NULL when absent. Parses on first use. */
 const struct json *gw_call_field(struct weir_call *call, struct text name);
 /* Sends an effect out of a call: emitted in the tick, else sent by its io. Takes the reference. `target` an io thread or TICK_ALL_SINKS. */
@@ -481,7 +501,7 @@ struct gw_sums {
     int64_t dropped;   /* refused or left out: the reader is too slow */
     int64_t gone;      /* closing already */
 };
-void gw_members_send(struct gw_members *members, struct net_frame *frame, uint64_t key, struct gw_sums *sums); /* sums may be NULL */
+void gw_members_send(struct gw_members *members, const struct gw_conn *but, struct net_frame *frame, uint64_t key, struct gw_sums *sums); /* but, sums: may be NULL */
 /* API index and name in `out` (4 + name.len bytes): APIs are isolated from each other. */
 struct text gw_scoped_key(char *out, struct gw_api *api, struct text name);
 
@@ -495,7 +515,7 @@ uint32_t gw_room_publish(struct gw_io *io, struct gw_api *api, struct text room,
 void gw_room_flush(struct gw_io *io, struct gw_room *room);
 void gw_rooms_flush(struct gw_io *io); /* all dirty rooms */
 /* Sends now; counts. */
-void gw_user_send(struct gw_io *io, struct gw_api *api, struct text user, struct net_frame *frame, uint64_t key, struct gw_sums *sums);
+void gw_user_send(struct gw_io *io, struct gw_api *api, struct text user, const struct gw_conn *but, struct net_frame *frame, uint64_t key, struct gw_sums *sums);
 void gw_broadcast_send(struct gw_io *io, struct gw_api *api, struct net_frame *frame, uint64_t key, struct gw_sums *sums);
 void gw_expiry_destroy(struct gw_conn *conn);
 int gw_conn_enlist(struct gw_io *io, struct gw_conn *conn); /* into the API's and the user's arrays, after the 101 */
@@ -549,8 +569,11 @@ void gw_on_deferred_dead(void *context, struct text name, struct text payload, i
 int gw_on_deferred(void *context, struct tick *tick, struct tick_call *call, struct text name, struct text payload);
 
 /* ---- live_*.c: live tables and stream consumers (live.h) ---- */
+void gw_live_rules_free(struct gw_api *api);
+/* Before the first call, in the tick: tables that nobody may follow any more are not kept for followers. */
+int gw_live_define(struct gateway *gateway, struct tick *tick, struct err *err);
 #define GW_LIVE_ROUTES 3
-int gw_live_routes(struct gw_api *api, struct err *err);      /* adds subscribe and unsubscribe when the application declares live tables */
+int gw_live_routes(struct gw_api *api, struct err *err);      /* adds subscribe and unsubscribe when there are rules for live tables */
 int gw_live_create(struct gateway *gateway, struct err *err); /* before the threads */
 void gw_live_begin(struct gw_io *io);                         /* on the services' thread, when it starts */
 void gw_live_end(struct gateway *gateway);                    /* after the threads */
@@ -563,7 +586,10 @@ int gw_history_add(struct weir_call *call, struct text room, struct text *messag
 int gw_history_publish(struct weir_call *call);               /* in the tick: RETAIN's part of it */
 void gw_history_resume(struct weir_call *call);               /* the route */
 int gw_stream_run(struct weir_call *call);                    /* in the tick: the position, and the records that are given up */
+int gw_stream_over(struct weir_call *call);                   /* in the tick, when the handler has succeeded: ERR_TIMEOUT when it took too long */
 void gw_stream_done(struct gw_io *io, struct weir_call *call);
+void gw_stream_answered(struct gw_io *io, struct gw_answer *answer); /* an endpoint's answer to a batch; takes it */
+void gw_streams_metrics(struct gateway *gateway, struct buf *out); /* each consumer's, as Prometheus' text */
 /* GET /<api>/@streams, GET and DELETE /<api>/@streams/<route>/failed. Already authorised. */
 void gw_streams_http(struct gw_io *io, struct net_conn *conn, struct gw_api *api, struct text name, const struct http_request *request);
 

@@ -35,7 +35,9 @@ struct live_entry {
     uint8_t state;
     uint32_t pulls;        /* made; only the answer of the newest counts */
     int64_t asked_ms;      /* monotonic */
-    bool fresh, given, scanning, needs_admin;
+    bool fresh, given, scanning;
+    uint32_t rule;         /* of the API, and what it rests on */
+    uint64_t proof;
     uint64_t serial;
     struct feed_position position;
 };
@@ -283,7 +285,8 @@ static void on_subscribe(struct gw_io *io, struct gw_conn *conn, const struct li
     entry->fresh = message->fresh;
     entry->given = message->given;
     entry->position = message->from;
-    entry->needs_admin = message->needs_admin;
+    entry->rule = message->rule;
+    entry->proof = message->proof;
     pull(io, entry);
 }
 
@@ -297,13 +300,14 @@ static void on_unsubscribe(struct gw_io *io, struct gw_conn *conn, const struct 
 
 /* ---- what comes for it ---- */
 
-/* Who was an administrator when it began may have renewed its token as somebody less. */
+/* The token may have been renewed as that of somebody who may less. */
 static bool still_allowed(struct gw_io *io, struct live_entry *entry)
 {
     struct gw_conn *conn = entry->conn;
-    if (!entry->needs_admin || (conn->identity && conn->identity->proven && conn->identity->admin))
+    const struct live_rule *rule = &conn->api->rules[entry->rule];
+    if (live_rule_is_for_all(rule) || live_rule_proof(rule, conn->identity) == entry->proof)
         return true;
-    send_error(conn, entry->local->id, "FORBIDDEN", "the subscription is for administrators");
+    send_error(conn, entry->local->id, "FORBIDDEN", "the renewed token does not allow it");
     entry_end(io, entry);
     return false;
 }
@@ -334,6 +338,37 @@ static void on_batch(struct gw_io *io, const struct live_message *message, struc
         deliver(io, local->entry[i], message, frame);
         if (alone)
             return; /* the topic may be gone with its only subscriber */
+    }
+}
+
+static void send_frame(struct live_entry *entry, struct net_frame *frame)
+{
+    if (frame)
+        net_ws_send_frame(entry->conn->net, frame, 0);
+}
+
+/* The table is gone: all subscriptions of the topic end. Or another one has its name: they begin anew. */
+static void on_moved(struct gw_io *io, const struct live_message *message, struct text spec, struct net_frame *frame)
+{
+    struct live_local *local = io->live ? map_get(&io->live->locals, spec) : NULL;
+    struct live_message cancel = {.kind = LIVE_CANCEL};
+    for (uint32_t i = local ? local->count : 0; i-- > 0;) {
+        struct live_entry *entry = local->entry[i];
+        send_frame(entry, frame);
+        if (message->kind == LIVE_DROPPED) {
+            bool alone = local->count == 1;
+            entry_end(io, entry);
+            if (alone)
+                return; /* the topic has gone with it */
+            continue;
+        }
+        cancel.serial = entry->serial;
+        tell(io, &cancel, TEXT_NONE); /* a snapshot that is being read is the old table's */
+        counter_add(COUNTER_live_resnapshots, 1);
+        list_remove(&entry->lagging);
+        entry->fresh = true;
+        entry->scanning = entry->given = false;
+        pull(io, entry);
     }
 }
 
@@ -371,6 +406,10 @@ void live_conn_apply(struct gw_io *io, struct gw_effect *effect)
     live_effect_read(effect, &message, &spec);
     if (message.kind == LIVE_BATCH) {
         on_batch(io, &message, spec, effect->frame);
+        return;
+    }
+    if (message.kind == LIVE_DROPPED || message.kind == LIVE_RESET) {
+        on_moved(io, &message, spec, effect->frame);
         return;
     }
     struct net_conn *net = net_io_find(io->net, &message.conn);

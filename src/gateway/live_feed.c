@@ -1,17 +1,13 @@
 /*
- * Topics and the feed, on the services' thread.
+ * The rounds over the feed, on the services' thread.
  *
  * A round reads what was committed since the last one, sorts each change to the topics that may hold it and announces to each topic with changes one frame,
  * joined, to the io threads that have subscribers of it. There is one walk per round over the changes and none over clients: topics are found by the
  * value of one attribute (the first of their conditions), as rows of an index are.
  *
- * A pull is answered from the journal at once: what follows a position, up to where the head stands. So a subscriber that has caught up stands exactly
- * where the next announcement begins. A pull from ahead of the head (a snapshot is newer than the last round) waits for it.
- *
- * Bounds: a round ends with a record after 256 records or 256 KB; a slice after 64 KB, 512 changes or 4,096 records. A ring that is full stops everything here
- * until it is not; the followers then read the journal.
+ * Bounds: a round ends with a record after 256 records or 256 KB. A ring that is full stops everything here until it is not; the followers then read the journal.
  */
-#include "gateway/live_topic.h"
+#include "gateway/live_ranks.h"
 
 #include <stdlib.h>
 
@@ -37,7 +33,7 @@ void live_retry_soon(struct gw_live *live)
         loop_timer_set(live->io->loop, &live->retry, clock_mono_ms() + RETRY_MS);
 }
 
-static void append(struct gw_effect **first, struct gw_effect **last, struct gw_effect *effect)
+void live_append(struct gw_effect **first, struct gw_effect **last, struct gw_effect *effect)
 {
     effect->next = NULL;
     if (*last)
@@ -56,7 +52,7 @@ void live_send(struct gw_live *live, unsigned target, struct gw_effect *effect)
     effect->to = target;
     if (!live->out_first && push(live, target, effect))
         return;
-    append(&live->out_first, &live->out_last, effect);
+    live_append(&live->out_first, &live->out_last, effect);
     live_retry_soon(live);
 }
 
@@ -91,15 +87,6 @@ bool live_head_open(struct gw_live *live)
     return false;
 }
 
-static void on_open(struct gw_live *live, const struct live_message *message, struct text spec)
-{
-    struct live_topic *topic = map_get(&live->topics, spec);
-    if (!topic)
-        topic = live_topic_make(live, spec, message->id);
-    if (topic)
-        topic->open |= UINT64_C(1) << message->io;
-}
-
 static void on_close(struct gw_live *live, const struct live_message *message, struct text spec)
 {
     struct live_topic *topic = map_get(&live->topics, spec);
@@ -116,31 +103,26 @@ static void collect(struct gw_live *live, struct live_topic *topic, uint64_t seq
     const struct attr *before, const struct attr *after)
 {
     size_t bytes = topic->collect.bytes;
-    live_collect_add(&topic->collect, &topic->spec, topic->id, sequence, change, keys, before, after, &live->arena);
+    bool any = false;
+    if (topic->ranks)
+        any = live_ranks_change(live, topic->ranks, sequence, change, before, after);
+    else
+        live_collect_add(&topic->collect, &topic->spec, topic->id, sequence, change, keys, before, after, &live->arena);
     live->round_bytes += topic->collect.bytes - bytes;
-    if (topic->dirty || (topic->collect.bytes == bytes && !topic->collect.failed))
+    if (topic->dirty || (topic->collect.bytes == bytes && !topic->collect.failed && !any))
         return;
     topic->dirty = true;
     topic->dirty_next = live->dirty;
     live->dirty = topic;
 }
 
-static int decode(struct arena *arena, const struct store_change *change, struct attr **keys, struct attr **before, struct attr **after)
-{
-    *before = *after = NULL;
-    int code = item_decode(arena, change->keys, keys);
-    if (!code && change->before.len)
-        code = item_decode(arena, change->before, before);
-    if (!code && change->after.len)
-        code = item_decode(arena, change->after, after);
-    return code;
-}
-
 static int distribute(struct gw_live *live, struct live_watch *watch, uint64_t sequence, const struct store_change *change)
 {
     struct attr *keys, *before, *after;
     struct buf scratch;
-    int code = decode(&live->arena, change, &keys, &before, &after);
+    if (change->table_id != watch->table_id)
+        return 0; /* of a table that had the name before, or has it since: look_after_tables */
+    int code = live_change_decode(&live->arena, change, &keys, &before, &after);
     if (code)
         return code;
     buf_init(&scratch, LIVE_SPEC_MAX);
@@ -157,23 +139,30 @@ static int distribute(struct gw_live *live, struct live_watch *watch, uint64_t s
     return 0;
 }
 
-static void announce(struct gw_live *live, struct live_topic *topic)
+/* To the io threads that have subscribers of it. The message's kind and the frame may be what is to be told, or none. */
+static void send_all(struct gw_live *live, struct live_topic *topic, const struct live_message *message, struct net_frame *frame)
+{
+    for (unsigned i = 0; i < live->gateway->io_count; i++)
+        if (topic->open >> i & 1)
+            live_send(live, i, live_effect(message, topic->key, frame ? net_frame_ref(frame) : NULL));
+}
+
+void live_topic_announce(struct gw_live *live, struct live_topic *topic, struct feed_position to)
 {
     struct net_frame *frame;
-    struct live_message message = {
-        .kind = LIVE_BATCH, .id = topic->id, .from = {topic->announced, FEED_ALL}, .to = {live->at, FEED_ALL}};
+    if (topic->ranks)
+        live_ranks_flush(live, topic->ranks, &to);
+    struct live_message message = {.kind = LIVE_BATCH, .id = topic->id, .from = topic->announced, .to = to};
     if (live_collect_take(&topic->collect, &topic->spec, topic->id, &live->arena, &frame)) {
         log_error("live", "no memory for the changes of a topic; its subscribers go on from the journal");
-        topic->announced = live->at; /* their next announcement does not continue what they have */
+        topic->announced = to; /* their next announcement does not continue what they have */
         return;
     }
     if (!frame)
         return;
-    for (unsigned i = 0; i < live->gateway->io_count; i++)
-        if (topic->open >> i & 1)
-            live_send(live, i, live_effect(&message, topic->key, net_frame_ref(frame)));
+    send_all(live, topic, &message, frame);
     net_frame_unref(frame);
-    topic->announced = live->at;
+    topic->announced = to;
 }
 
 static void announce_all(struct gw_live *live)
@@ -182,7 +171,7 @@ static void announce_all(struct gw_live *live)
         struct live_topic *topic = live->dirty;
         live->dirty = topic->dirty_next;
         topic->dirty = false;
-        announce(live, topic);
+        live_topic_announce(live, topic, (struct feed_position){live->at, FEED_ALL});
     }
     live->round_bytes = 0;
     arena_reset(&live->arena);
@@ -212,8 +201,68 @@ static void head_lost(struct gw_live *live, int code, const struct err *err)
         return;
     size_t at = 0;
     struct live_topic *topic;
-    while ((topic = map_next(&live->topics, &at)))
-        topic->announced = live->at;
+    while ((topic = map_next(&live->topics, &at))) {
+        topic->announced = (struct feed_position){live->at, FEED_ALL};
+        if (topic->ranks)
+            live_ranks_lost(live, topic->ranks);
+    }
+}
+
+/* ---- what ends for all ---- */
+
+void live_topic_refuse(struct gw_live *live, struct live_topic *topic, int code)
+{
+    struct live_message message = {.kind = LIVE_DROPPED, .id = topic->id};
+    struct buf out;
+    buf_init(&out, 1024);
+    buf_add_format(&out, "{\"type\":\"error\",\"error\":\"%s\",\"subscription\":\"%016llx\",\"message\":\"%s\"}", err_name(code),
+        (unsigned long long)topic->id, err_text(code));
+    struct net_frame *frame = live_frame_text(&out);
+    send_all(live, topic, &message, frame);
+    net_frame_unref(frame);
+}
+
+/* ---- tables that go ---- */
+
+/* Its subscribers hear of it, and that is the end; or they begin anew with another table of that name. */
+static void topic_moved(struct gw_live *live, struct live_topic *topic, bool dropped, const char *reason)
+{
+    struct live_message message = {.kind = dropped ? LIVE_DROPPED : LIVE_RESET, .id = topic->id};
+    struct buf out;
+    buf_init(&out, 1024);
+    if (dropped)
+        buf_add_format(&out, "{\"type\":\"dropped\",\"subscription\":\"%016llx\",\"table\":\"%.*s\",\"reason\":\"%s\"}", (unsigned long long)topic->id,
+            TEXT_FMT(topic->spec.table), reason);
+    else
+        buf_add_format(&out, "{\"type\":\"resnapshot\",\"subscription\":\"%016llx\",\"reason\":\"the table was made anew\"}", (unsigned long long)topic->id);
+    struct net_frame *frame = live_frame_text(&out);
+    if (topic->ranks && !dropped)
+        live_ranks_reset(live, topic->ranks);
+    send_all(live, topic, &message, frame);
+    net_frame_unref(frame);
+}
+
+static void watch_moved(struct gw_live *live, struct live_watch *watch, bool dropped, const char *reason)
+{
+    struct live_topic *topic;
+    for (size_t at = 0; (topic = map_next(&live->topics, &at));)
+        if (topic->watch == watch)
+            topic_moved(live, topic, dropped, reason);
+}
+
+/* The rounds have come to the end: what was committed of the tables that are gone has been told. */
+static void look_after_tables(struct gw_live *live)
+{
+    struct live_watch *watch;
+    for (size_t at = 0; (watch = map_next(&live->watches, &at));) {
+        const struct store_table *table = store_table_find(live->gateway->config.store, watch->name);
+        uint32_t id = table ? store_table_id(table) : 0;
+        bool changes = table && live_table_is_followed(table), same = id == watch->table_id, lost = watch->changes && !changes;
+        watch->table_id = id;
+        watch->changes = changes;
+        if (!same || lost)
+            watch_moved(live, watch, !changes, same ? "its changes are not kept any more" : "the table was dropped");
+    }
 }
 
 /* Answers how many records were read. */
@@ -249,130 +298,9 @@ static int round_run(struct gw_live *live)
     }
     live->at = feed_position(live->head).sequence;
     announce_all(live);
+    if (code == ERR_AGAIN)
+        look_after_tables(live);
     return records;
-}
-
-/* ---- pulls ---- */
-
-void live_begin_anew(struct gw_live *live, struct live_message *message, const char *why)
-{
-    struct buf out;
-    buf_init(&out, 512);
-    buf_add_format(&out, "{\"type\":\"resnapshot\",\"subscription\":\"%016llx\",\"reason\":\"%s\"}", (unsigned long long)message->id, why);
-    message->kind = LIVE_ANEW;
-    counter_add(COUNTER_live_resnapshots, 1);
-    live_send(live, message->io, live_effect(message, TEXT_NONE, live_frame_text(&out)));
-}
-
-static void answer_slice(struct gw_live *live, struct live_message *message, struct live_collect *found, struct live_topic *topic, struct feed *feed)
-{
-    struct net_frame *frame;
-    if (live_collect_take(found, &topic->spec, topic->id, &live->arena, &frame)) {
-        live_begin_anew(live, message, "out of memory");
-        return;
-    }
-    message->kind = LIVE_SLICE;
-    message->to = feed_position(feed);
-    message->last = message->to.sequence >= live->at && message->to.number == FEED_ALL;
-    live_send(live, message->io, live_effect(message, TEXT_NONE, frame));
-}
-
-static int slice_read(struct gw_live *live, struct live_topic *topic, struct feed *feed, struct live_collect *found, struct err *err)
-{
-    struct store_change change;
-    struct attr *keys, *before, *after;
-    uint64_t sequence;
-    int code = 0;
-    for (int records = 0; !code && records < LIVE_SLICE_RECORDS && found->bytes < LIVE_PAGE_BYTES && found->count < LIVE_PAGE_ITEMS;) {
-        struct feed_position here = feed_position(feed);
-        if (here.number == FEED_ALL && here.sequence >= live->at)
-            break;
-        code = feed_next(feed, &sequence, &change, err);
-        if (code == FEED_END) {
-            records++;
-            code = 0;
-        } else if (!code && text_equal(change.table, topic->spec.table)) {
-            code = decode(&live->arena, &change, &keys, &before, &after);
-            if (!code)
-                live_collect_add(found, &topic->spec, topic->id, sequence, &change, keys, before, after, &live->arena);
-        }
-    }
-    return code;
-}
-
-static void slice(struct gw_live *live, struct live_message *message, struct live_topic *topic)
-{
-    struct feed *feed = NULL;
-    struct err err = {0};
-    struct live_collect found;
-    int code = feed_open(&feed, live->gateway->tick, live->gateway->config.journal, message->from, &err);
-    live_collect_init(&found);
-    if (!code)
-        code = slice_read(live, topic, feed, &found, &err);
-    if (code == ERR_NOT_FOUND)
-        live_begin_anew(live, message, "what followed is not kept any more");
-    else if (code)
-        live_begin_anew(live, message, err_text(code));
-    else
-        answer_slice(live, message, &found, topic, feed);
-    live_collect_fini(&found);
-    feed_close(feed);
-    arena_reset(&live->arena);
-}
-
-/* False: it must wait. `again`: it has waited; its topic may have ended since. */
-static bool answer_pull(struct gw_live *live, struct gw_effect *effect, bool again)
-{
-    struct live_message message;
-    struct text spec;
-    live_effect_read(effect, &message, &spec);
-    struct live_topic *topic = map_get(&live->topics, spec);
-    if (!topic && !again) { /* what should have opened it was lost */
-        on_open(live, &message, spec);
-        topic = map_get(&live->topics, spec);
-    }
-    if (!topic) {
-        message.kind = LIVE_END;
-        message.code = ERR_MEMORY;
-        live_send(live, message.io, live_effect(&message, TEXT_NONE, NULL));
-        return true;
-    }
-    if (message.fresh) {
-        live_scan_pull(live, &message, topic->key);
-        return true;
-    }
-    if (message.from.sequence > live->at) {
-        if (!message.given || message.from.sequence <= tick_durable(live->gateway->tick))
-            return false;
-        live_begin_anew(live, &message, "the position is unknown here");
-        return true;
-    }
-    if (live->at - message.from.sequence > LIVE_LAG_RECORDS)
-        live_begin_anew(live, &message, "too far behind");
-    else
-        slice(live, &message, topic);
-    return true;
-}
-
-static void on_pull(struct gw_live *live, struct gw_effect *effect, bool again)
-{
-    if (!live->out_first && answer_pull(live, effect, again))
-        return;
-    __atomic_add_fetch(&effect->refs, 1, __ATOMIC_RELAXED);
-    append(&live->wait_first, &live->wait_last, effect);
-}
-
-static void answer_waiting(struct gw_live *live)
-{
-    struct gw_effect *effect = live->wait_first;
-    live->wait_first = live->wait_last = NULL;
-    while (effect) {
-        struct gw_effect *next = effect->next;
-        effect->next = NULL;
-        on_pull(live, effect, true);
-        gw_effect_unref(effect);
-        effect = next;
-    }
 }
 
 /* ---- the thread ---- */
@@ -389,19 +317,22 @@ void gw_live_apply(struct gw_io *io, struct gw_effect *effect)
     live_effect_read(effect, &message, &spec);
     switch (message.kind) {
     case LIVE_OPEN:
-        on_open(live, &message, spec);
+        live_topic_open(live, &message, spec);
         break;
     case LIVE_CLOSE:
         on_close(live, &message, spec);
         break;
     case LIVE_PULL:
-        on_pull(live, effect, false);
+        live_pull(live, effect, false);
         break;
     case LIVE_CANCEL:
         live_scan_cancel(live, message.serial);
         break;
     case LIVE_SCANNED:
         live_scan_scanned(live, &message);
+        break;
+    case LIVE_LOADED:
+        live_load_loaded(live, message.load);
         break;
     default:
         break;
@@ -440,7 +371,7 @@ static int turn(void *context)
         return 0;
     int done = live->head ? round_run(live) : 0;
     if (live->wait_first)
-        answer_waiting(live);
+        live_pull_waiting(live);
     done += live_streams_turn(live);
     live->look = live->look || done > 0;
     return done;
@@ -460,6 +391,7 @@ static void on_retry(struct loop *loop, struct loop_timer *timer)
     (void)loop;
     send_rest(live);
     live_scan_start_waiting(live); /* the turn does the rest */
+    live_load_start_waiting(live);
 }
 
 static void on_second(struct loop *loop, struct loop_timer *timer)
@@ -469,7 +401,12 @@ static void on_second(struct loop *loop, struct loop_timer *timer)
     live->look = true;
     if (live->topic_count && !live->head)
         live_head_open(live);
+    struct live_topic *topic;
+    for (size_t at = 0; live->ranks && (topic = map_next(&live->topics, &at));)
+        if (topic->ranks)
+            live_ranks_second(live, topic->ranks);
     live_scan_second(live);
+    live_load_start_waiting(live);
     live_streams_second(live);
 }
 
@@ -482,6 +419,7 @@ int gw_live_create(struct gateway *gateway, struct err *err)
     map_init(&live->topics);
     map_init(&live->watches);
     list_init(&live->scans);
+    list_init(&live->loads);
     arena_init(&live->arena, 65536, ROUND_ARENA);
     gateway->live = live;
     return live_streams_create(live, err);
@@ -528,6 +466,7 @@ void gw_live_end(struct gateway *gateway)
     live_streams_end(live);
     while ((at = 0, topic = map_next(&live->topics, &at)))
         live_topic_end(live, topic);
+    live_load_end_all(live);
     map_fini(&live->topics);
     map_fini(&live->watches);
     arena_fini(&live->arena);

@@ -73,7 +73,7 @@ static struct net_frame *change_frame(uint64_t id, char event, const struct feed
     return live_frame_text(&out);
 }
 
-static void add_frame(struct live_collect *collect, struct net_frame *frame)
+void live_collect_frame(struct live_collect *collect, struct net_frame *frame)
 {
     if (frame && collect->count == collect->cap) {
         uint32_t cap = collect->cap ? collect->cap * 2 : 16; /* bounded by the round's and the slice's budgets */
@@ -144,7 +144,7 @@ void live_collect_add(struct live_collect *collect, const struct live_spec *spec
     if (spec->conflate)
         merge(collect, event, at, change, arena);
     else
-        add_frame(collect, change_frame(id, event, NULL, at, keys, after));
+        live_collect_frame(collect, change_frame(id, event, NULL, at, keys, after));
 }
 
 static int by_end(const void *a, const void *b)
@@ -168,7 +168,7 @@ static void unmerge(struct live_collect *collect, uint64_t id, struct arena *are
             continue;
         }
         char event = !merged->existed ? 'I' : exists ? 'M' : 'R';
-        add_frame(collect, change_frame(id, event, &merged->from, merged->to, keys, after));
+        live_collect_frame(collect, change_frame(id, event, &merged->from, merged->to, keys, after));
     }
 }
 
@@ -183,5 +183,16 @@ int live_collect_take(struct live_collect *collect, const struct live_spec *spec
     }
     int code = collect->failed ? ERR_MEMORY : 0;
     collect_clear(collect);
+    return code;
+}
+
+int live_change_decode(struct arena *arena, const struct store_change *change, struct attr **keys, struct attr **before, struct attr **after)
+{
+    *before = *after = NULL;
+    int code = item_decode(arena, change->keys, keys);
+    if (!code && change->before.len)
+        code = item_decode(arena, change->before, before);
+    if (!code && change->after.len)
+        code = item_decode(arena, change->after, after);
     return code;
 }

@@ -1,43 +1,17 @@
 /*
- * subscribe and unsubscribe. They are routes of the class WEIR_TICK that weir adds to an API which declares live tables: so they keep their place in the
+ * subscribe and unsubscribe. They are routes of the class WEIR_TICK that weir adds to an API which has rules for live tables: so they keep their place in the
  * connection's lane, and what the client wrote before it subscribed is in its snapshot.
  *
  *   {"action":"subscribe","table":T, "key":{..}?, "index":I?, "filter":{..}?, "conflate":true?, "after":"12.0"?, "requestId":..?}
+ *   {"action":"subscribe","ranks":{"table":T, "index":I?, "key":{..}, "top":N, "backward":true?}, "conflate":true?, "after":"12.0"?, "requestId":..?}
  *
- * Nothing is readable unless the application says so, per table: by anyone, by administrators, or by the owner of a row. The owner's rule is no check of the
- * request but a condition of the subscription: whatever else a user asks for, the set holds own rows alone, and a row that changes hands leaves it.
- * Owners and administrators are those of a proven identity; a claimed one is nobody here.
+ * Nothing is readable unless a rule says so (live_rule.c). What a rule says of rows becomes conditions of the subscription: whatever else a user asks for, the set holds
+ * own rows alone.
  */
 #include "gateway/live.h"
+#include "gateway/live_board.h"
 
 #define HISTORY_MAX 10000 /* messages of a room */
-
-/* ---- who may ---- */
-
-static const struct weir_live *live_list(const struct weir_call *call)
-{
-    static const struct weir_live none[1];
-    return call->api->config->app && call->api->config->app->live ? call->api->config->app->live : none;
-}
-
-/* The most that the caller is allowed; NULL: nothing, and nothing is said about why. */
-static const struct weir_live *rule_of(struct weir_call *call, struct text name)
-{
-    const struct weir_live *best = NULL;
-    bool proven = call->identity && call->identity->proven, admin = proven && call->identity->admin;
-    for (const struct weir_live *live = live_list(call); live->table; live++) {
-        const struct store_table *table = gw_table(call->gateway, live->table);
-        if (!table || !text_equal(store_table_name(table), name))
-            continue;
-        if (live->rule == WEIR_LIVE_ANYONE)
-            return live;
-        if (live->rule == WEIR_LIVE_ADMINS && admin)
-            best = live;
-        if (live->rule == WEIR_LIVE_OWN && proven && call->identity->user_id.len && !best)
-            best = live;
-    }
-    return best;
-}
 
 /* ---- the specification ---- */
 
@@ -49,10 +23,32 @@ static void add_cond(struct weir_call *call, struct live_spec *spec, struct live
         spec->cond[spec->conds++] = cond;
 }
 
-static const struct attr *plain_object(struct weir_call *call, const char *field)
+/* A member of the message, or of its "ranks". */
+static const struct weir_value *member(struct weir_call *call, const struct weir_value *ranks, const char *field)
 {
-    const struct json *json = json_in(weir_in_object(call, field, false));
+    const struct json *json = ranks ? json_in(weir_value_get(ranks, field)) : gw_call_field(call, text_of(field));
+    return json && json->type == JSON_NULL ? NULL : json_out(json);
+}
+
+static struct weir_text name_member(struct weir_call *call, const struct weir_value *ranks, const char *field, bool required)
+{
+    struct weir_text text = WEIR_STR("");
+    const struct weir_value *value = member(call, ranks, field);
+    if (!value && required)
+        gw_call_fail(call, ERR_MISSING, "MISSING", field, "%s is required", field);
+    else if (value && !weir_value_text(value, &text))
+        gw_call_fail(call, ERR_TYPE, "TYPE", field, "%s is a text", field);
+    else if (value && (!text.len || text.len > 255))
+        gw_call_fail(call, ERR_INVALID, "INVALID", field, "%s has 1 to 255 bytes", field);
+    return text;
+}
+
+static const struct attr *plain_object(struct weir_call *call, const struct weir_value *ranks, const char *field)
+{
+    const struct json *json = json_in(member(call, ranks, field));
     struct attr *item = NULL;
+    if (json && json->type != JSON_OBJECT)
+        gw_call_fail(call, ERR_TYPE, "TYPE", field, "%s is an object", field);
     struct err err = {0};
     if (!json || call->failed)
         return NULL;
@@ -77,53 +73,44 @@ static bool key_part(struct weir_call *call, struct live_spec *spec, const struc
     return !call->failed;
 }
 
-static void read_key(struct weir_call *call, struct live_spec *spec, const struct store_table *table)
+static void read_key(struct weir_call *call, struct live_spec *spec, const struct store_table *table, const struct weir_value *ranks)
 {
-    const struct store_table_decl *decl = store_table_decl(table);
-    struct text hash = decl->hash, range = decl->range;
-    enum attr_type hash_type = decl->hash_type, range_type = decl->range_type;
-    struct weir_text name = weir_in_text_or(call, "index", 255, WEIR_STR(""));
+    const struct store_index *index = NULL;
+    struct weir_text name = name_member(call, ranks, "index", false);
     if (name.len && !call->failed) {
-        const struct store_index *index = store_index_find(table, text_in(name));
+        index = store_index_find(table, text_in(name));
         if (!index) {
             gw_call_fail(call, ERR_NOT_FOUND, "NOT_FOUND", "index", "the table has no such index");
             return;
         }
-        const struct store_index_decl *of = store_index_decl(index);
-        hash = of->hash;
-        range = of->range;
-        hash_type = of->hash_type;
-        range_type = of->range_type;
+        if (!store_index_ready(index)) {
+            gw_call_fail(call, ERR_AGAIN, err_name(ERR_AGAIN), "index", "the index is being filled");
+            return;
+        }
         spec->index = text_in(name);
     }
-    const struct attr *key = plain_object(call, "key");
+    const struct store_key *of = store_key_of(table, index);
+    const struct attr *key = plain_object(call, ranks, "key");
     if (call->failed)
         return;
-    if (!key && spec->index.len)
-        gw_call_fail(call, ERR_MISSING, "MISSING", "key", "with an index comes the key of the entries that are followed");
-    if (!key || !key_part(call, spec, key, hash, hash_type, true))
+    if (!key && (spec->index.len || ranks))
+        gw_call_fail(call, ERR_MISSING, "MISSING", "key", "with %s comes the key of the entries that are followed", ranks ? "ranks" : "an index");
+    size_t given = 0, parts = store_key_parts(of); /* the leading ones */
+    while (key && given < parts && key_part(call, spec, key, of->part[given].name, of->part[given].type, given < of->hashes))
+        given++;
+    if (!key || call->failed)
         return;
-    spec->keys = 1;
-    bool ranged = range.len && key_part(call, spec, key, range, range_type, false);
-    spec->keys += ranged;
+    spec->keys = (uint8_t)given;
     if (!call->failed && key->count > spec->keys)
         gw_call_fail(call, ERR_INVALID, "INVALID", "key", "the key holds other attributes than those of the %s", spec->index.len ? "index" : "table");
-    if (spec->index.len && range.len && !ranged)
-        add_cond(call, spec, (struct live_cond){.name = range, .type = LIVE_PRESENT}); /* without it an item is not in the index */
-}
-
-/* A key or filter that names another owner is refused: an empty set for ever would only puzzle. */
-static void check_owner(struct weir_call *call, const struct live_spec *spec, const char *owner)
-{
-    for (unsigned i = 0; i < spec->conds && !call->failed; i++)
-        if (text_is(spec->cond[i].name, owner) && !text_equal(spec->cond[i].text, call->identity->user_id))
-            gw_call_fail(call, ERR_FORBIDDEN, "FORBIDDEN", i < spec->keys ? "key" : "filter", "these rows belong to another user");
+    for (size_t i = given; spec->index.len && i < parts && !call->failed; i++)
+        add_cond(call, spec, (struct live_cond){.name = of->part[i].name, .type = LIVE_PRESENT}); /* without it an item is not in the index */
 }
 
 /* The filter, in the order of names. */
 static void read_filter(struct weir_call *call, struct live_spec *spec)
 {
-    const struct attr *filter = plain_object(call, "filter");
+    const struct attr *filter = plain_object(call, NULL, "filter");
     unsigned first = spec->conds;
     if (!filter)
         return;
@@ -185,32 +172,147 @@ static struct weir_json *answer_of(struct weir_call *call, const char *type, uin
     return json;
 }
 
+/* How many of them, and from which end. */
+static void read_top(struct weir_call *call, struct live_spec *spec, const struct store_table *table, const struct weir_value *ranks)
+{
+    const struct store_index *index = spec->index.len ? store_index_find(table, spec->index) : NULL;
+    const struct json *top = json_in(member(call, ranks, "top")), *backward = json_in(member(call, ranks, "backward"));
+    int64_t count = 0;
+    if (call->failed)
+        return;
+    if (!top || json_to_i64(top, &count) || count < 1 || count > BOARD_TOP_MAX)
+        gw_call_fail(call, ERR_INVALID, "INVALID", "top", "top is a number from 1 to %d", BOARD_TOP_MAX);
+    else if (backward && backward->type != JSON_TRUE && backward->type != JSON_FALSE)
+        gw_call_fail(call, ERR_TYPE, "TYPE", "backward", "backward is true or false");
+    else if (spec->keys != store_key_of(table, index)->hashes)
+        gw_call_fail(call, ERR_INVALID, "INVALID", "key", "ranks are those of the entries with one hash key");
+    else if (weir_has(call, "filter"))
+        gw_call_fail(call, ERR_INVALID, "INVALID", "filter", "ranks have no filter");
+    spec->top = (uint16_t)count;
+    spec->backward = json_is(backward, JSON_TRUE);
+}
+
+/* ---- the rule's conditions ---- */
+
+static const struct live_cond *key_cond(const struct live_spec *spec, struct text name)
+{
+    for (unsigned i = 0; i < spec->keys; i++)
+        if (text_equal(spec->cond[i].name, name))
+            return &spec->cond[i];
+    return NULL;
+}
+
+/* Rows whose attribute is what the identity says. The top of what is left of an index may lie anywhere, so of ranks the key must say it. */
+static void add_own(struct weir_call *call, struct live_spec *spec, const struct gw_live_config *rule)
+{
+    for (size_t i = 0; i < rule->wheres && !call->failed; i++) {
+        struct text name = rule->where[i].attribute;
+        if (key_cond(spec, name) || (rule->where[i].value == GW_LIVE_USER_GROUPS && !spec->top))
+            continue;
+        if (spec->top)
+            gw_call_fail(call, ERR_FORBIDDEN, "FORBIDDEN", "key", "only own rows may be followed, so the key names '%.*s'", TEXT_FMT(name));
+        else
+            add_cond(call, spec, (struct live_cond){.name = name, .text = live_rule_value(call->identity, rule->where[i].value), .type = ATTR_STRING});
+    }
+}
+
+static bool is_own(const struct gw_identity *identity, enum gw_live_value value, struct text text)
+{
+    if (value != GW_LIVE_USER_GROUPS)
+        return text_equal(text, live_rule_value(identity, value));
+    for (size_t i = 0; i < identity->group_count; i++)
+        if (text_equal(text, identity->groups[i]))
+            return true;
+    return false;
+}
+
+/* A key or filter that names somebody else's is refused: an empty set for ever would only puzzle. Which of the own groups, the request must say. */
+static void check_own(struct weir_call *call, const struct live_spec *spec, const struct gw_live_config *rule)
+{
+    for (size_t i = 0; i < rule->wheres && !call->failed; i++) {
+        struct text name = rule->where[i].attribute;
+        bool named = false;
+        for (unsigned k = 0; k < spec->conds && !call->failed; k++) {
+            const struct live_cond *cond = &spec->cond[k];
+            if (!text_equal(cond->name, name) || cond->type == LIVE_PRESENT)
+                continue;
+            named = true;
+            if (cond->type == ATTR_BOOL || !is_own(call->identity, rule->where[i].value, cond->text))
+                gw_call_fail(call, ERR_FORBIDDEN, "FORBIDDEN", k < spec->keys ? "key" : "filter", "these rows belong to another user");
+        }
+        if (!named && !call->failed)
+            gw_call_fail(call, ERR_FORBIDDEN, "FORBIDDEN", "key", "the key or the filter names one of the own groups as '%.*s'", TEXT_FMT(name));
+    }
+}
+
+/* ---- subscribe ---- */
+
+static void read_spec(struct weir_call *call, struct live_spec *spec, const struct store_table *table, const struct gw_live_config *rule, const struct weir_value *ranks)
+{
+    spec->conflate = weir_in_bool_or(call, "conflate", false);
+    read_key(call, spec, table, ranks);
+    if (ranks)
+        read_top(call, spec, table, ranks);
+    if (!call->failed)
+        add_own(call, spec, rule);
+    if (!ranks)
+        read_filter(call, spec);
+    check_own(call, spec, rule);
+}
+
+static const struct live_rule *find_rule(struct weir_call *call, struct text table, const struct weir_value *ranks)
+{
+    struct live_wish wish = {.table = table, .index = text_in(name_member(call, ranks, "index", false)), .ranks = ranks != NULL};
+    const struct json *top = ranks ? json_in(member(call, ranks, "top")) : NULL;
+    const char *field;
+    char why[400];
+    if (top && json_to_i64(top, &wish.top))
+        wish.top = 0; /* said when the request is read */
+    const struct live_rule *rule = call->failed ? NULL : live_rule_find(call->api, call->identity, &wish, &field, why, sizeof(why));
+    if (!rule && !call->failed)
+        gw_call_fail(call, ERR_FORBIDDEN, "FORBIDDEN", field, "%s", why);
+    return rule;
+}
+
+/* A table that is being restored is not there yet; rows that mirror sockets are in no journal. */
+static const struct store_table *find_table(struct weir_call *call, struct text name)
+{
+    const struct store_table *table = store_table_find(call->gateway->config.store, name);
+    if (table && !store_table_filling(table) && !store_table_decl(table)->volatile_rows)
+        return table;
+    gw_call_fail(call, ERR_NOT_FOUND, "NOT_FOUND", "table", "the table is not there");
+    return NULL;
+}
+
+static void follow(struct weir_call *call, const struct store_table *table)
+{
+    struct err err = {0};
+    int code = live_table_follow(call->tick, table, &err);
+    if (code)
+        gw_call_fail(call, code, err_name(code), NULL, "%s", err.code ? err.text : err_text(code));
+}
+
 static void subscribe(struct weir_call *call)
 {
     struct live_message message = {.kind = LIVE_SUBSCRIBE};
     struct live_spec spec = {.api = call->api->index};
     struct buf bytes;
-    struct weir_text name = weir_in_text(call, "table", 1, 255);
-    if (call->failed)
+    const struct weir_value *ranks = weir_in_object(call, "ranks", false);
+    struct weir_text name = name_member(call, ranks, "table", true);
+    const struct live_rule *rule = call->failed ? NULL : find_rule(call, text_in(name), ranks);
+    const struct store_table *table = rule ? find_table(call, text_in(name)) : NULL;
+    if (!table)
         return;
-    const struct weir_live *rule = rule_of(call, text_in(name));
-    if (!rule) {
-        gw_call_fail(call, ERR_FORBIDDEN, "FORBIDDEN", "table", "there is no such table, or it is not yours to follow");
-        return;
-    }
     spec.table = text_in(name);
-    spec.conflate = weir_in_bool_or(call, "conflate", false);
-    read_key(call, &spec, gw_table(call->gateway, rule->table));
-    if (rule->rule == WEIR_LIVE_OWN && !call->failed)
-        add_cond(call, &spec, (struct live_cond){.name = text_of(rule->owner), .text = call->identity->user_id, .type = ATTR_STRING});
-    read_filter(call, &spec);
-    if (rule->rule == WEIR_LIVE_OWN)
-        check_owner(call, &spec, rule->owner);
+    read_spec(call, &spec, table, &rule->is, ranks);
     read_after(call, &message);
-    message.needs_admin = rule->rule == WEIR_LIVE_ADMINS;
+    message.rule = (uint32_t)(rule - call->api->rules);
+    message.proof = live_rule_proof(rule, call->identity);
     buf_init(&bytes, LIVE_SPEC_MAX);
     if (!call->failed && live_spec_encode(&bytes, &spec))
         gw_call_fail(call, ERR_TOO_LARGE, "TOO_LARGE", NULL, "the key and the filter are larger than %d bytes", LIVE_SPEC_MAX);
+    if (!call->failed)
+        follow(call, table);
     if (!call->failed) {
         message.id = live_spec_id(buf_text(&bytes));
         struct weir_json *json = answer_of(call, "subscribed", message.id);
@@ -251,27 +353,6 @@ static void unsubscribe(struct weir_call *call)
 
 /* ---- at start ---- */
 
-/* Nothing of what a subscriber was sent may be taken back from its queue, and a page must fit. */
-#define QUEUE_BYTES_LEAST ((size_t)1 << 20)
-#define QUEUE_MESSAGES_LEAST 2048
-
-static int check(struct gw_api *api, struct err *err)
-{
-    const struct net_ws_config *ws = &api->config->ws;
-    if (ws->slow != NET_SLOW_DISCONNECT)
-        return err_set(err, ERR_INVALID, "API %.*s: it has live tables, so messages of slow readers are not dropped: slowReaders is 'disconnect'", TEXT_FMT(api->config->name));
-    if ((ws->queue_bytes_max && ws->queue_bytes_max < QUEUE_BYTES_LEAST) || (ws->queue_messages_max && ws->queue_messages_max < QUEUE_MESSAGES_LEAST))
-        return err_set(err, ERR_INVALID, "API %.*s: it has live tables, which need queues of at least %zu bytes and %d messages", TEXT_FMT(api->config->name),
-            QUEUE_BYTES_LEAST, QUEUE_MESSAGES_LEAST);
-    for (const struct weir_live *live = api->config->app->live; live->table; live++) {
-        if (!live->table->changes)
-            return err_set(err, ERR_INVALID, "API %.*s: the live table %s keeps no changes", TEXT_FMT(api->config->name), live->table->name);
-        if (live->rule == WEIR_LIVE_OWN && !live->owner)
-            return err_set(err, ERR_INVALID, "API %.*s: the live table %s: own rows need the attribute that names the owner", TEXT_FMT(api->config->name), live->table->name);
-    }
-    return 0;
-}
-
 static int add_route(struct gw_api *api, struct text key, void (*handler)(struct weir_call *call), struct err *err)
 {
     if (map_get(&api->by_key, key))
@@ -286,14 +367,11 @@ static int add_route(struct gw_api *api, struct text key, void (*handler)(struct
 int gw_live_routes(struct gw_api *api, struct err *err)
 {
     const struct weir_app *app = api->config->app;
-    int code = 0;
-    if (app && app->live) {
+    int code = live_rules_compile(api, err);
+    if (!code && api->rule_count)
         code = add_route(api, TEXT("subscribe"), subscribe, err);
-        if (!code)
-            code = add_route(api, TEXT("unsubscribe"), unsubscribe, err);
-        if (!code)
-            code = check(api, err);
-    }
+    if (!code && api->rule_count)
+        code = add_route(api, TEXT("unsubscribe"), unsubscribe, err);
     if (!code && gw_has_history(api)) {
         code = app->room_history.messages > HISTORY_MAX || app->room_history.lifetime < 0
             ? err_set(err, ERR_INVALID, "API %.*s: a room keeps at most %d messages, and its lifetime is not negative", TEXT_FMT(api->config->name), HISTORY_MAX)

@@ -36,32 +36,16 @@ struct live_scan {
 
 /* ---- on a worker ---- */
 
-static struct attr *value_of(struct arena *arena, const struct live_cond *cond)
-{
-    struct attr *value = arena_zalloc(arena, sizeof(*value));
-    if (value)
-        *value = (struct attr){.type = (enum attr_type)cond->type, .name = cond->name, .text = cond->text};
-    return value;
-}
-
 static int scan_open(struct live_scan *scan)
 {
     struct store *store = scan->live->gateway->config.store;
-    const struct live_spec *spec = &scan->spec;
+    struct store_query query;
     scan->view = (struct store_view){
-        .store = store, .snapshot = store_snapshot_acquire(store, STORE_READERS_MAX - 1 - (unsigned)scan->slot), .now_s = clock_wall_ms() / 1000};
+        .store = store, .snapshot = store_snapshot_acquire(store, live_slot_reader(scan->slot)), .now_s = clock_wall_ms() / 1000};
     scan->opened = true;
     scan->sequence = store_snapshot_sequence(scan->view.snapshot);
-    struct store_query query = {.table = store_table_find(store, spec->table)};
-    if (!query.table)
-        return ERR_NOT_FOUND;
-    query.index = spec->index.len ? store_index_find(query.table, spec->index) : NULL;
-    if (spec->index.len && !query.index)
-        return ERR_NOT_FOUND;
-    query.hash = spec->keys > 0 ? value_of(&scan->arena, &spec->cond[0]) : NULL;
-    query.low = spec->keys > 1 ? value_of(&scan->arena, &spec->cond[1]) : NULL;
-    query.op = query.low ? STORE_RANGE_EQ : STORE_RANGE_ALL;
-    return store_query_open(&scan->view, &query, &scan->arena, &scan->cursor, NULL);
+    int code = live_spec_query(&scan->spec, store, &scan->arena, &query);
+    return code ? code : store_query_open(&scan->view, &query, &scan->arena, &scan->cursor, NULL);
 }
 
 static int scan_items(struct live_scan *scan, struct buf *out, unsigned *items)
@@ -126,9 +110,8 @@ static void scan_free(struct live_scan *scan)
     if (scan->cursor)
         store_cursor_close(scan->cursor);
     if (scan->opened)
-        store_snapshot_release(live->gateway->config.store, STORE_READERS_MAX - 1 - (unsigned)scan->slot);
-    if (scan->slot >= 0)
-        live->slots_used &= ~(1u << scan->slot);
+        store_snapshot_release(live->gateway->config.store, live_slot_reader(scan->slot));
+    live_slot_give(live, scan->slot);
     net_frame_unref(scan->frame);
     list_remove(&scan->link);
     arena_fini(&scan->arena);
@@ -136,15 +119,22 @@ static void scan_free(struct live_scan *scan)
     free(scan);
 }
 
-/* The reader slots above those of the io threads, the services and the workers. */
-static int slot_free(const struct gw_live *live)
+int live_slot_take(struct gw_live *live)
 {
     int above = STORE_READERS_MAX - (int)live->gateway->io_count - 3;
     int slots = above < 1 ? 1 : above > LIVE_SCANS_MAX ? LIVE_SCANS_MAX : above;
     for (int i = 0; i < slots; i++)
-        if (!(live->slots_used >> i & 1))
+        if (!(live->slots_used >> i & 1)) {
+            live->slots_used |= 1u << i;
             return i;
+        }
     return -1;
+}
+
+void live_slot_give(struct gw_live *live, int slot)
+{
+    if (slot >= 0)
+        live->slots_used &= ~(1u << slot);
 }
 
 static void scan_end(struct live_scan *scan, int code)
@@ -188,11 +178,9 @@ void live_scan_start_waiting(struct gw_live *live)
         struct live_scan *scan = LIST_ENTRY(at, struct live_scan, link);
         next = at->next;
         if (scan->slot < 0) {
-            scan->slot = slot_free(live);
-            if (scan->slot < 0)
-                continue;
-            live->slots_used |= 1u << scan->slot;
-            scan_go(scan);
+            scan->slot = live_slot_take(live);
+            if (scan->slot >= 0)
+                scan_go(scan);
         } else if (scan->unsent) {
             scan_go(scan);
         }

@@ -1,7 +1,7 @@
 /*
  * Specifications: what a subscription holds, as a table and a list of "attribute equals value". A key, the key of an index, the owner that a rule demands and
  * a client's filter are all such conditions, so one test says whether an item belongs, and a change is what it does to the set: an item that stops matching is
- * removed from it, though it lives on in the table.
+ * removed from it, though it lives on in the table. Ranks are the first entries of an index below a key, and have no further conditions.
  *
  * As bytes a specification is canonical: equal subscriptions of different clients share one topic and its frames.
  */
@@ -11,7 +11,8 @@
 int live_spec_encode(struct buf *out, const struct live_spec *spec)
 {
     buf_add_be32(out, spec->api);
-    buf_add_u8(out, spec->conflate);
+    buf_add_u8(out, (uint8_t)(spec->conflate | spec->backward << 1));
+    buf_add_be16(out, spec->top);
     buf_add_u8(out, spec->keys);
     buf_add_bytes(out, spec->table);
     buf_add_bytes(out, spec->index);
@@ -27,7 +28,12 @@ int live_spec_encode(struct buf *out, const struct live_spec *spec)
 int live_spec_decode(struct text bytes, struct live_spec *spec)
 {
     struct cursor c = cursor_of(bytes);
-    *spec = (struct live_spec){.api = cursor_be32(&c), .conflate = cursor_u8(&c), .keys = cursor_u8(&c)};
+    *spec = (struct live_spec){.api = cursor_be32(&c)};
+    uint8_t flags = cursor_u8(&c);
+    spec->conflate = flags & 1;
+    spec->backward = flags >> 1 & 1;
+    spec->top = cursor_be16(&c);
+    spec->keys = cursor_u8(&c);
     spec->table = cursor_bytes(&c);
     spec->index = cursor_bytes(&c);
     spec->conds = cursor_u8(&c);
@@ -79,6 +85,37 @@ char live_spec_event(const struct live_spec *spec, const struct attr *before, co
 {
     bool had = live_spec_holds(spec, before), has = live_spec_holds(spec, after);
     return had ? has ? 'M' : 'R' : has ? 'I' : 0;
+}
+
+static struct attr *value_of(struct arena *arena, const struct live_cond *cond)
+{
+    struct attr *value = arena_zalloc(arena, sizeof(*value));
+    if (value)
+        *value = (struct attr){.type = (enum attr_type)cond->type, .name = cond->name, .text = cond->text};
+    return value;
+}
+
+int live_spec_query(const struct live_spec *spec, struct store *store, struct arena *arena, struct store_query *query)
+{
+    *query = (struct store_query){.table = store_table_find(store, spec->table), .backward = spec->backward, .whole = true}; /* as changes tell them */
+    if (!query->table)
+        return ERR_NOT_FOUND;
+    query->index = spec->index.len ? store_index_find(query->table, spec->index) : NULL;
+    if (spec->index.len && !query->index)
+        return ERR_NOT_FOUND;
+    const struct store_key *key = store_key_of(query->table, query->index);
+    if (spec->keys > store_key_parts(key))
+        return ERR_NOT_FOUND; /* it has been made anew with another key */
+    for (size_t i = 0; i < spec->keys; i++) {
+        const struct attr *value = value_of(arena, &spec->cond[i]);
+        if (!value)
+            return ERR_MEMORY;
+        if (i < key->hashes)
+            query->hash[i] = value;
+        else
+            query->equal[query->equals++] = value;
+    }
+    return 0;
 }
 
 /* ---- messages ---- */

@@ -1,9 +1,9 @@
 /*
- * Consumers: batches of a table's changes to a handler.
+ * Consumers: batches of a table's changes, or of a Kinesis stream's records, to a handler or to an HTTP endpoint.
  *
- * Each consumer is a cursor over the feed. It gathers a batch until it is full or its window is over, and submits it as a call: the handler's writes and the
- * consumer's new position are one commit. So after a crash the batch is either done or begun again, and its effect on the tables happens once, whatever
- * the moment. The position is a raw row, api NUL route NUL table -> (sequence, number).
+ * Each consumer is a cursor over the feed. It gathers a batch until it is full or its window is over. For a handler the batch is submitted as a call: the handler's
+ * writes and the consumer's new position are one commit. So after a crash the batch is either done or begun again, and its effect on the tables happens once,
+ * whatever the moment. An endpoint has the batch first and its position is stored behind it (live_stream_send.c).
  *
  * A batch that fails is halved (bisect) until one record is left that fails alone; that one is tried as often as declared, with backoff, and then given up: a row
  * with the record and its error, in the commit that moves the position past it. Without bisect the whole batch is tried, and given up record by record. What
@@ -13,100 +13,23 @@
  * forgotten behind an idle consumer.
  */
 #include "gateway/live_stream.h"
-#include "base/cursor.h"
-#include "store/key.h"
 
 #include <stdlib.h>
 
-#define BATCH_MAX 100
-#define BATCH_LIMIT 1000
-#define BATCH_BYTES ((size_t)1 << 20)   /* JSON; a batch is closed when it holds so much */
-#define BATCH_JSON_MAX ((size_t)24 << 20)
-#define RETRIES 3
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS 10000
 #define TURN_RECORDS 1024               /* journal records one consumer looks at in a turn */
 #define IDLE_RECORDS 1000               /* records of others behind the stored position before it is stored again */
 #define IDLE_MS (10 * MINUTE_MS)        /* or so long, when anything beside such positions was written */
+#define LEISURE_MAX_MS 250              /* so that a batch that is full soon does not wait for its window */
 
-/* ---- start ---- */
+/* ---- begin and end ---- */
 
-static int consumer_check(struct live_consumer *c, struct err *err)
-{
-    const struct weir_stream *decl = c->decl;
-    struct text api = c->api->config->name;
-    c->route = decl->route ? map_get(&c->api->by_key, text_of(decl->route)) : NULL;
-    c->on_failure = decl->on_failure ? map_get(&c->api->by_key, text_of(decl->on_failure)) : NULL;
-    if (!c->route || !c->route->handler || decl->route[0] != '@')
-        return err_set(err, ERR_INVALID, "API %.*s: a stream's route %s is no handler of the form @name", TEXT_FMT(api), decl->route ? decl->route : "");
-    if (decl->on_failure && (!c->on_failure || !c->on_failure->handler || decl->on_failure[0] != '@'))
-        return err_set(err, ERR_INVALID, "API %.*s: a stream's route %s is no handler of the form @name", TEXT_FMT(api), decl->on_failure);
-    if (!decl->table->changes)
-        return err_set(err, ERR_INVALID, "API %.*s: the table %s of a stream keeps no changes", TEXT_FMT(api), decl->table->name);
-    if (decl->batch_max > BATCH_LIMIT || decl->window_ms < 0)
-        return err_set(err, ERR_INVALID, "API %.*s: a stream's batch has at most %d records, and its window is not negative", TEXT_FMT(api), BATCH_LIMIT);
-    c->batch_max = decl->batch_max ? decl->batch_max : BATCH_MAX;
-    c->window_ms = c->api->config->stream_window_ms >= 0 ? c->api->config->stream_window_ms : decl->window_ms;
-    c->retries = decl->retries > 0 ? decl->retries : decl->retries < 0 ? 0 : RETRIES;
-    c->limit = c->batch_max;
-    c->record = calloc(c->batch_max, sizeof(*c->record));
-    return c->record ? 0 : err_set(err, ERR_MEMORY, "out of memory");
-}
+static void on_timer(struct loop *loop, struct loop_timer *timer);
 
 int live_streams_create(struct gw_live *live, struct err *err)
 {
-    struct gateway *gateway = live->gateway;
-    size_t count = 0;
-    for (size_t i = 0; i < gateway->api_count; i++) {
-        const struct weir_app *app = gateway->apis[i].config->app;
-        for (const struct weir_stream *s = app ? app->streams : NULL; s && s->table; s++)
-            count++;
-    }
-    live->consumers = calloc(count + 1, sizeof(*live->consumers));
-    if (!live->consumers)
-        return err_set(err, ERR_MEMORY, "out of memory");
-    for (size_t i = 0; i < gateway->api_count; i++) {
-        const struct weir_app *app = gateway->apis[i].config->app;
-        for (const struct weir_stream *s = app ? app->streams : NULL; s && s->table; s++) {
-            struct live_consumer *c = &live->consumers[live->consumer_count++];
-            *c = (struct live_consumer){.live = live, .api = &gateway->apis[i], .decl = s, .backoff_ms = BACKOFF_FIRST_MS};
-            buf_init(&c->text, BATCH_JSON_MAX);
-            int code = consumer_check(c, err);
-            if (code)
-                return code;
-        }
-    }
-    return 0;
-}
-
-void live_consumer_key(struct buf *key, struct text api, struct text route)
-{
-    buf_add_text(key, api);
-    buf_add_char(key, 0);
-    buf_add_text(key, route);
-    buf_add_char(key, 0);
-}
-
-static void submit(struct live_consumer *c, enum consumer_job job);
-static void on_timer(struct loop *loop, struct loop_timer *timer);
-
-static bool stored_position(struct live_consumer *c, struct feed_position *out)
-{
-    struct store *store = c->live->gateway->config.store;
-    unsigned reader = c->live->io->index;
-    struct arena arena;
-    struct text value;
-    struct store_view view = {.store = store, .snapshot = store_snapshot_acquire(store, reader), .now_s = clock_wall_ms() / 1000};
-    arena_init(&arena, 1024, 1 << 20);
-    bool found = store_raw_get(&view, STORE_SPACE_STREAMS, c->key, &arena, &value) == 0 && value.len == 12;
-    if (found) {
-        struct cursor at = cursor_of(value);
-        out->sequence = cursor_be64(&at);
-        out->number = cursor_be32(&at);
-    }
-    arena_fini(&arena);
-    store_snapshot_release(store, reader);
-    return found;
+    return live_consumers_compile(live, err);
 }
 
 static void keep_journal(struct gw_live *live)
@@ -115,42 +38,21 @@ static void keep_journal(struct gw_live *live)
     for (size_t i = 0; i < live->consumer_count; i++)
         if (live->consumers[i].stored.sequence < from)
             from = live->consumers[i].stored.sequence;
-    tick_keep_from(live->gateway->tick, from);
+    tick_keep_from(live->gateway->tick, TICK_KEEP_CONSUMERS, from);
 }
-
-static void consumer_begin(struct live_consumer *c)
-{
-    struct gateway *gateway = c->live->gateway;
-    const struct store_table *table = gw_table(gateway, c->decl->table);
-    struct buf key;
-    buf_init(&key, 4096);
-    c->table = table ? store_table_name(table) : TEXT_NONE;
-    live_consumer_key(&key, c->api->config->name, text_of(c->decl->route));
-    buf_add_text(&key, c->table);
-    ASSERT(!key.failed);
-    c->key = buf_text(&key);
-    loop_timer_init(&c->timer, on_timer);
-    c->stored_ms = clock_mono_ms();
-    if (stored_position(c, &c->stored)) {
-        c->behind = c->end = c->stored;
-        return;
-    }
-    uint64_t first = journal_first(gateway->config.journal);
-    c->stored = (struct feed_position){c->decl->start == WEIR_LATEST ? tick_durable(gateway->tick) : first ? first - 1 : 0, FEED_ALL};
-    c->behind = c->end = c->stored;
-    submit(c, JOB_PLACE); /* what comes from now on is its own, also after a crash */
-}
-
-#define LEISURE_MAX_MS 250 /* so that a batch that is full soon does not wait for its window */
 
 void live_streams_begin(struct gw_live *live)
 {
     live->leisure_ms = LEISURE_MAX_MS;
-    for (size_t i = 0; i < live->consumer_count; i++)
-        consumer_begin(&live->consumers[i]);
-    for (size_t i = 0; i < live->consumer_count; i++)
-        if (live->consumers[i].window_ms / 4 < live->leisure_ms)
-            live->leisure_ms = live->consumers[i].window_ms / 4;
+    for (size_t i = 0; i < live->consumer_count; i++) {
+        struct live_consumer *c = &live->consumers[i];
+        loop_timer_init(&c->timer, on_timer);
+        c->backoff_ms = BACKOFF_FIRST_MS;
+        if (c->window_ms / 4 < live->leisure_ms)
+            live->leisure_ms = c->window_ms / 4;
+        if (!live_consumer_place(c))
+            live_consumer_submit(c, JOB_PLACE, 0); /* what comes from now on is its own, also after a crash */
+    }
     if (live->consumer_count)
         keep_journal(live);
 }
@@ -158,13 +60,9 @@ void live_streams_begin(struct gw_live *live)
 void live_streams_end(struct gw_live *live)
 {
     for (size_t i = 0; i < live->consumer_count; i++) {
-        struct live_consumer *c = &live->consumers[i];
         if (live->io)
-            loop_timer_stop(live->io->loop, &c->timer);
-        feed_close(c->feed);
-        buf_fini(&c->text);
-        free((char *)c->key.data);
-        free(c->record);
+            loop_timer_stop(live->io->loop, &live->consumers[i].timer);
+        live_consumer_fini(&live->consumers[i]);
     }
     free(live->consumers);
 }
@@ -177,51 +75,6 @@ static void batch_clear(struct live_consumer *c)
     c->count = 0;
 }
 
-static void image(struct json_writer *w, const char *name, struct arena *arena, struct text bytes, int *code)
-{
-    struct attr *item = NULL;
-    json_name(w, name);
-    if (bytes.len && !*code)
-        *code = item_decode(arena, bytes, &item);
-    if (item)
-        item_to_plain(w, item);
-    else
-        json_null(w);
-}
-
-static int record_add(struct live_consumer *c, uint64_t sequence, const struct store_change *change)
-{
-    struct arena *arena = &c->live->arena;
-    struct json_writer w;
-    int code = 0;
-    if (c->count)
-        buf_add_char(&c->text, ',');
-    size_t from = c->text.len;
-    json_writer_init(&w, &c->text);
-    json_begin_object(&w);
-    json_name(&w, "eventName");
-    json_str(&w, change->event == 'I' ? "INSERT" : change->event == 'M' ? "MODIFY" : "REMOVE");
-    json_name(&w, "sequence");
-    json_u64(&w, sequence);
-    json_name(&w, "number");
-    json_u64(&w, change->number);
-    json_name(&w, "time");
-    json_i64(&w, change->time_ms);
-    if (change->by_service) {
-        json_name(&w, "byService");
-        json_bool(&w, true);
-    }
-    image(&w, "keys", arena, change->keys, &code);
-    image(&w, "new", arena, change->after, &code);
-    image(&w, "old", arena, change->before, &code);
-    json_end_object(&w);
-    arena_reset(arena);
-    if (code || c->text.failed)
-        return code ? code : ERR_TOO_LARGE;
-    c->record[c->count++] = (struct live_record){{sequence, change->number}, (uint32_t)from, (uint32_t)(c->text.len - from)};
-    return 0;
-}
-
 /* What was not taken cannot be read any more: it is said, and the next that can be read comes next. Forgotten by the journal (another copy of the folder, say), or damaged:
    then that one record is left out. */
 static void consumer_lost(struct live_consumer *c, struct feed_position at, const struct err *err)
@@ -232,7 +85,7 @@ static void consumer_lost(struct live_consumer *c, struct feed_position at, cons
         next = first - 1;
     if (next > durable)
         next = durable;
-    log_error("stream", "%.*s %s: changes from %llu to %llu are lost to it: %s", TEXT_FMT(c->api->config->name), c->decl->route,
+    log_error("stream", "%.*s %.*s: changes from %llu to %llu are lost to it: %s", TEXT_FMT(c->api->config->name), TEXT_FMT(c->name),
         (unsigned long long)at.sequence, (unsigned long long)next, err->text);
     c->behind = c->end = (struct feed_position){next, FEED_ALL};
 }
@@ -251,7 +104,7 @@ static void feed_failed(struct live_consumer *c, int code, struct err *err)
             consumer_lost(c, c->end, err);
         return;
     }
-    log_warn("stream", "%.*s %s waits: %s", TEXT_FMT(c->api->config->name), c->decl->route, err->text);
+    log_warn("stream", "%.*s %.*s waits: %s", TEXT_FMT(c->api->config->name), TEXT_FMT(c->name), err->text);
     batch_clear(c);
     c->end = c->behind;
     c->state = RESTING;
@@ -274,7 +127,7 @@ static int feed_begin(struct live_consumer *c)
 
 static bool batch_full(const struct live_consumer *c)
 {
-    return c->count >= c->limit || c->text.len >= BATCH_BYTES;
+    return c->count >= c->limit || c->text.len >= STREAM_BATCH_BYTES;
 }
 
 /* Answers how many journal records it has looked at. */
@@ -290,11 +143,12 @@ static int gather(struct live_consumer *c)
             records++;
             code = 0;
         } else if (!code && text_equal(change.table, c->table)) {
-            if (c->count == 0) {
+            uint32_t before = c->count;
+            code = live_record_add(c, sequence, &change);
+            if (!before && c->count) {
                 c->first_ms = clock_mono_ms();
                 c->oldest_ms = change.time_ms;
             }
-            code = record_add(c, sequence, &change);
         }
     }
     if (c->feed)
@@ -308,93 +162,63 @@ static int gather(struct live_consumer *c)
 
 /* ---- the call ---- */
 
-static struct text batch_body(struct live_consumer *c, struct arena *arena, bool with_error)
-{
-    struct buf out;
-    buf_init(&out, BATCH_JSON_MAX + 4096);
-    buf_add_text(&out, TEXT("{\"records\":["));
-    buf_add_text(&out, buf_text(&c->text));
-    buf_add_char(&out, ']');
-    if (with_error) {
-        buf_add_text(&out, TEXT(",\"error\":"));
-        json_escape(&out, text_of(c->error));
-        buf_add_text(&out, TEXT(",\"message\":"));
-        json_escape(&out, text_of(c->message));
-    }
-    buf_add_char(&out, '}');
-    struct text body = out.failed ? TEXT_NONE : arena_copy(arena, buf_text(&out));
-    buf_fini(&out);
-    return body;
-}
-
-static void wait_then(struct live_consumer *c, int64_t ms)
+void live_consumer_wait(struct live_consumer *c, int64_t ms)
 {
     c->state = WAITING;
     loop_timer_set(c->live->io->loop, &c->timer, clock_mono_ms() + ms);
 }
 
-static void submit(struct live_consumer *c, enum consumer_job job)
+void live_consumer_back_off(struct live_consumer *c)
+{
+    live_consumer_wait(c, c->backoff_ms);
+    c->backoff_ms = c->backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : c->backoff_ms * 2;
+}
+
+static const struct gw_route *route_of(const struct live_consumer *c, enum consumer_job job)
+{
+    if (job == JOB_GIVE_UP)
+        return c->with_route ? c->on_failure : NULL;
+    return job == JOB_RUN ? c->route : NULL;
+}
+
+void live_consumer_submit(struct live_consumer *c, enum consumer_job job, uint32_t upto)
 {
     struct weir_call *call = gw_call_take(c->live->io, c->api);
     c->job = job;
+    c->upto = upto;
+    c->mark = upto < c->count ? c->record[upto - 1].at : c->end;
     if (call) {
         call->kind = GW_CALL_STREAM;
         call->consumer = c;
-        call->route = job == JOB_RUN ? c->route : job == JOB_GIVE_UP && c->with_route ? c->on_failure : NULL;
-        call->body = job == JOB_PLACE ? TEXT("{}") : batch_body(c, &call->arena, job == JOB_GIVE_UP);
+        call->route = route_of(c, job);
+        call->body = call->route ? live_batch_body(c, &call->arena, upto, job == JOB_GIVE_UP) : TEXT("{}");
         if (!call->body.data) {
             gw_call_give(call);
             call = NULL;
         }
     }
     if (!call) {
-        wait_then(c, BACKOFF_MAX_MS);
+        live_consumer_wait(c, BACKOFF_MAX_MS);
         return;
     }
     c->state = FLYING;
     gw_submit(c->live->io, call);
 }
 
-static int store_position(struct weir_call *call, const struct live_consumer *c)
+static void go_on(struct live_consumer *c)
 {
-    struct buf value;
-    buf_init(&value, 16);
-    buf_add_be64(&value, c->end.sequence);
-    buf_add_be32(&value, c->end.number);
-    int code = value.failed ? ERR_MEMORY : store_raw_put(tick_stage(call->tick), STORE_SPACE_STREAMS, c->key, buf_text(&value));
-    buf_fini(&value);
-    return code;
+    if (c->job == JOB_RUN && c->url.len)
+        live_batch_send(c);
+    else
+        live_consumer_submit(c, c->job, c->upto);
 }
 
-static int store_failed(struct weir_call *call, const struct live_consumer *c, const struct live_record *record)
+static void batch_begin(struct live_consumer *c)
 {
-    struct buf key, value;
-    buf_init(&key, 4096);
-    buf_init(&value, BATCH_JSON_MAX + 4096);
-    live_consumer_key(&key, c->api->config->name, text_of(c->decl->route));
-    buf_add_be64(&key, record->at.sequence);
-    buf_add_be32(&key, record->at.number);
-    buf_add_text(&value, TEXT("{\"error\":"));
-    json_escape(&value, text_of(c->error));
-    buf_add_text(&value, TEXT(",\"message\":"));
-    json_escape(&value, text_of(c->message));
-    buf_add_format(&value, ",\"attempts\":%d,\"givenUp\":%lld,\"record\":", c->attempts, (long long)call->now_ms);
-    buf_add(&value, c->text.data + record->from, record->len);
-    buf_add_char(&value, '}');
-    int code = key.failed || value.failed ? ERR_TOO_LARGE : store_raw_put(tick_stage(call->tick), STORE_SPACE_FAILED, buf_text(&key), buf_text(&value));
-    buf_fini(&key);
-    buf_fini(&value);
-    return code;
-}
-
-/* In the tick; the consumer stands still while its call is under way. */
-int gw_stream_run(struct weir_call *call)
-{
-    const struct live_consumer *c = call->consumer;
-    int code = store_position(call, c);
-    for (uint32_t i = 0; c->job == JOB_GIVE_UP && i < c->count && !code; i++)
-        code = store_failed(call, c, &c->record[i]);
-    return code;
+    c->job = JOB_RUN;
+    c->upto = c->count;
+    c->named = false;
+    go_on(c);
 }
 
 /* ---- its end ---- */
@@ -404,77 +228,94 @@ static bool is_nobodys_fault(int code)
     return code == ERR_DISK_FULL || code == ERR_MEMORY || code == ERR_AGAIN || code == ERR_IO;
 }
 
+static void say_given_up(struct live_consumer *c)
+{
+    counter_add(COUNTER_stream_dead_letters, c->upto);
+    __atomic_add_fetch(&c->shown_given_up, c->upto, __ATOMIC_RELAXED);
+    log_error("stream", "%.*s %.*s: %u records up to %llu.%u are given up: %s", TEXT_FMT(c->api->config->name), TEXT_FMT(c->name), c->upto,
+        (unsigned long long)c->mark.sequence, c->mark.number, c->message);
+}
+
+/* From behind its newest place; what was gathered beyond it is gathered again. */
+static void gather_again(struct live_consumer *c)
+{
+    if (feed_compare(c->end, c->behind) > 0) {
+        if (feed_compare(c->end, c->bad) > 0)
+            c->bad = c->end;
+        feed_close(c->feed);
+        c->feed = NULL;
+        c->end = c->behind;
+    }
+    batch_clear(c);
+    c->state = GATHERING;
+}
+
 static void taken(struct live_consumer *c)
 {
-    if (c->job == JOB_RUN) {
+    bool ran = c->job == JOB_RUN || c->job == JOB_TAKEN;
+    if (ran) {
         counter_add(COUNTER_stream_batches, 1);
-        counter_add(COUNTER_stream_records, c->count);
+        counter_add(COUNTER_stream_records, c->upto);
     } else if (c->job == JOB_GIVE_UP) {
-        counter_add(COUNTER_stream_dead_letters, c->count);
-        __atomic_add_fetch(&c->shown_given_up, c->count, __ATOMIC_RELAXED);
-        log_error("stream", "%.*s %s: %u records up to %llu.%u are given up: %s", TEXT_FMT(c->api->config->name), c->decl->route, c->count,
-            (unsigned long long)c->end.sequence, c->end.number, c->message);
+        say_given_up(c);
     }
-    c->stored = c->behind = c->end;
+    c->stored = c->behind = c->mark;
     c->stored_ms = clock_mono_ms();
     c->attempts = 0;
     c->backoff_ms = BACKOFF_FIRST_MS;
     if (feed_compare(c->behind, c->bad) >= 0)
         c->limit = c->batch_max;
-    else if (c->job == JOB_RUN && c->limit < c->batch_max / 2)
+    else if (ran && c->limit <= c->batch_max / 2)
         c->limit *= 2;
-    batch_clear(c);
-    c->state = GATHERING;
+    gather_again(c);
     keep_journal(c->live);
-}
-
-static void back_off(struct live_consumer *c)
-{
-    wait_then(c, c->backoff_ms);
-    c->backoff_ms = c->backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : c->backoff_ms * 2;
 }
 
 /* The batch again from its beginning, half as long. */
 static void halve(struct live_consumer *c)
 {
-    if (feed_compare(c->end, c->bad) > 0)
-        c->bad = c->end;
     c->limit = c->count / 2;
-    feed_close(c->feed);
-    c->feed = NULL;
-    c->end = c->behind;
-    batch_clear(c);
-    c->state = GATHERING;
+    gather_again(c);
 }
 
-static void failed(struct live_consumer *c, const struct weir_call *call, int code)
+/* A failure of the batch that is the batch's own. */
+void live_consumer_failed(struct live_consumer *c, const char *error, const char *message)
 {
     counter_add(COUNTER_stream_failures, 1);
-    if (is_nobodys_fault(code) || c->job == JOB_PLACE) {
-        log_warn("stream", "%.*s %s waits: %s", TEXT_FMT(c->api->config->name), c->decl->route, err_text(code));
-        back_off(c);
-        return;
-    }
-    if (c->job == JOB_GIVE_UP) { /* on_failure's own failure */
-        log_error("stream", "%.*s %s failed: %s", TEXT_FMT(c->api->config->name), c->decl->on_failure, call->client_error ? call->err_text : err_text(code));
-        c->with_route = false;
-        submit(c, JOB_GIVE_UP);
-        return;
-    }
-    snprintf(c->error, sizeof(c->error), "%s", call->client_error ? call->err_code : err_name(code));
-    snprintf(c->message, sizeof(c->message), "%s", call->client_error ? call->err_text : err_text(code));
-    if (c->decl->bisect && c->count > 1) {
+    snprintf(c->error, sizeof(c->error), "%s", error);
+    snprintf(c->message, sizeof(c->message), "%s", message);
+    if (c->bisect && c->count > 1) {
         halve(c);
         return;
     }
     c->attempts++;
-    log_warn("stream", "%.*s %s failed, attempt %d: %s", TEXT_FMT(c->api->config->name), c->decl->route, c->attempts, c->message);
+    log_warn("stream", "%.*s %.*s failed, attempt %d: %s", TEXT_FMT(c->api->config->name), TEXT_FMT(c->name), c->attempts, c->message);
     if (c->attempts <= c->retries) {
-        back_off(c);
+        live_consumer_back_off(c);
         return;
     }
     c->with_route = c->on_failure != NULL;
-    submit(c, JOB_GIVE_UP);
+    live_consumer_submit(c, JOB_GIVE_UP, c->named ? 1 : c->count);
+}
+
+static void call_failed(struct live_consumer *c, const struct weir_call *call, int code)
+{
+    const char *text = call->client_error ? call->err_text : err_text(code);
+    if (is_nobodys_fault(code) || c->job == JOB_PLACE || c->job == JOB_TAKEN) {
+        counter_add(COUNTER_stream_failures, 1);
+        log_warn("stream", "%.*s %.*s waits: %s", TEXT_FMT(c->api->config->name), TEXT_FMT(c->name), err_text(code));
+        live_consumer_back_off(c);
+    } else if (c->job == JOB_GIVE_UP && c->with_route) { /* on_failure's own failure */
+        counter_add(COUNTER_stream_failures, 1);
+        log_error("stream", "%.*s %.*s failed: %s", TEXT_FMT(c->api->config->name), TEXT_FMT(c->on_failure->key), text);
+        c->with_route = false;
+        live_consumer_submit(c, JOB_GIVE_UP, c->upto);
+    } else if (c->job == JOB_GIVE_UP) { /* it cannot be kept now */
+        log_error("stream", "%.*s %.*s: what was given up cannot be kept: %s", TEXT_FMT(c->api->config->name), TEXT_FMT(c->name), text);
+        live_consumer_back_off(c);
+    } else {
+        live_consumer_failed(c, call->client_error ? call->err_code : err_name(code), text);
+    }
 }
 
 void gw_stream_done(struct gw_io *io, struct weir_call *call)
@@ -483,7 +324,7 @@ void gw_stream_done(struct gw_io *io, struct weir_call *call)
     int code = call->base.code;
     (void)io;
     if (code < 0)
-        failed(c, call, code);
+        call_failed(c, call, code);
     else
         taken(c);
     gw_call_give(call);
@@ -498,8 +339,10 @@ static void on_timer(struct loop *loop, struct loop_timer *timer)
     c->live->look = true;
     if (c->state == RESTING)
         c->state = GATHERING;
-    if (c->state == WAITING)
-        submit(c, c->job);
+    if (c->state == SENDING)
+        live_batch_overdue(c);
+    else if (c->state == WAITING)
+        go_on(c);
     /* Else the window is over: the turn that follows sees it. */
 }
 
@@ -512,7 +355,7 @@ static bool is_behind(const struct live_consumer *c, int64_t now_ms)
 
 static int consumer_turn(struct live_consumer *c)
 {
-    if (c->state != GATHERING || !c->table.len)
+    if (c->state != GATHERING)
         return 0;
     int records = gather(c);
     if (c->state != GATHERING)
@@ -521,13 +364,13 @@ static int consumer_turn(struct live_consumer *c)
     int64_t now_ms = clock_mono_ms(), due_ms = c->first_ms + c->window_ms;
     if (c->count && (batch_full(c) || hurry || now_ms >= due_ms)) {
         loop_timer_stop(c->live->io->loop, &c->timer);
-        submit(c, JOB_RUN);
+        batch_begin(c);
         return records + 1;
     }
     if (c->count && !loop_timer_is_set(&c->timer))
         loop_timer_set(c->live->io->loop, &c->timer, due_ms);
     if (!c->count && is_behind(c, now_ms))
-        submit(c, JOB_PLACE);
+        live_consumer_submit(c, JOB_PLACE, 0);
     return records;
 }
 

@@ -7,6 +7,38 @@
 
 #define LIST_MAX 1000 /* rows of one listing or deletion */
 
+static struct text source_of(const struct live_consumer *c)
+{
+    return c->stream.len ? c->stream : c->table;
+}
+
+/* Names of APIs and sources hold nothing that must be escaped; a consumer's own may. */
+static void add_labels(struct buf *out, const struct live_consumer *c)
+{
+    buf_add_format(out, "{api=\"%.*s\",source=\"%.*s\",consumer=", TEXT_FMT(c->api->config->name), TEXT_FMT(source_of(c)));
+    json_escape(out, c->name);
+    buf_add_char(out, '}');
+}
+
+void gw_streams_metrics(struct gateway *gateway, struct buf *out)
+{
+    const struct gw_live *live = gateway->live;
+    static const char *const name[] = {"weir_consumer_iterator_age_ms", "weir_consumer_sequence", "weir_consumer_given_up_total"};
+    static const char *const help[] = {"gauge\n# HELP weir_consumer_iterator_age_ms age of the oldest record that the consumer has not taken",
+        "gauge\n# HELP weir_consumer_sequence commit up to which the consumer has taken everything",
+        "counter\n# HELP weir_consumer_given_up_total records that the consumer gave up"};
+    for (int series = 0; series < 3 && live && live->consumer_count; series++) {
+        buf_add_format(out, "# TYPE %s %s\n", name[series], help[series]);
+        for (size_t i = 0; i < live->consumer_count; i++) {
+            struct live_consumer *c = &live->consumers[i];
+            const int64_t *shown = series == 0 ? &c->shown_age_ms : series == 1 ? &c->shown_sequence : &c->shown_given_up;
+            buf_add_text(out, text_of(name[series]));
+            add_labels(out, c);
+            buf_add_format(out, " %lld\n", (long long)__atomic_load_n(shown, __ATOMIC_RELAXED));
+        }
+    }
+}
+
 static void list_consumers(struct gw_live *live, struct gw_api *api, struct net_conn *conn)
 {
     struct buf out;
@@ -18,14 +50,17 @@ static void list_consumers(struct gw_live *live, struct gw_api *api, struct net_
     json_begin_array(&w);
     for (size_t i = 0; i < live->consumer_count; i++) {
         struct live_consumer *c = &live->consumers[i];
-        const struct store_table *table = gw_table(live->gateway, c->decl->table);
         if (c->api != api)
             continue;
         json_begin_object(&w);
         json_name(&w, "route");
-        json_str(&w, c->decl->route);
-        json_name(&w, "table");
-        json_text(&w, table ? store_table_name(table) : TEXT(""));
+        json_text(&w, c->name);
+        json_name(&w, c->stream.len ? "kinesis" : "table");
+        json_text(&w, source_of(c));
+        if (c->url.len) {
+            json_name(&w, "url");
+            json_text(&w, c->url);
+        }
         json_name(&w, "sequence");
         json_i64(&w, __atomic_load_n(&c->shown_sequence, __ATOMIC_RELAXED));
         json_name(&w, "iteratorAgeMs");
@@ -156,14 +191,15 @@ void gw_streams_http(struct gw_io *io, struct net_conn *conn, struct gw_api *api
     const struct live_consumer *found = NULL;
     for (size_t i = 0; i < live->consumer_count; i++) {
         const struct live_consumer *c = &live->consumers[i];
-        if (c->api == api && (text_is(route, c->decl->route) || text_is(route, c->decl->route + 1)))
+        bool bare = c->name.data[0] == '@' && text_equal(route, text_make(c->name.data + 1, c->name.len - 1));
+        if (c->api == api && (text_equal(route, c->name) || bare))
             found = c;
     }
     bool rows = slash >= 0 && text_is(text_make(name.data + slash, name.len - (size_t)slash), "/failed");
     if (!found || !rows)
         gw_http_error(conn, 404, "NOT_FOUND", "The addresses are @streams and @streams/<route>/failed.");
     else if (get || delete)
-        failed_rows(io, conn, api, text_of(found->decl->route), request, delete);
+        failed_rows(io, conn, api, found->name, request, delete);
     else
         gw_http_error(conn, 405, "METHOD_NOT_ALLOWED", "This path does not take %.*s.", TEXT_FMT(request->method));
 }

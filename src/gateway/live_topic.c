@@ -3,7 +3,7 @@
  * index's key, the owner, or a filter), and the pivot a map from values to topics. Topics without a condition, and those for whose attribute there is no pivot left, stand in
  * one list that is looked at with every change of the table.
  */
-#include "gateway/live_topic.h"
+#include "gateway/live_ranks.h"
 
 #include <stdlib.h>
 
@@ -30,12 +30,15 @@ static void watch_end(struct gw_live *live, struct live_watch *watch)
 
 static struct live_watch *watch_of(struct gw_live *live, struct text table)
 {
+    const struct store_table *followed = store_table_find(live->gateway->config.store, table);
     struct live_watch *watch = map_get(&live->watches, table);
     if (watch)
         return watch;
     watch = calloc(1, sizeof(*watch));
     if (!watch)
         return NULL;
+    watch->table_id = followed ? store_table_id(followed) : 0;
+    watch->changes = followed && live_table_is_followed(followed);
     watch->name = text_keep(table);
     if (!watch->name.data || map_put(&live->watches, watch->name, watch, NULL)) {
         free((char *)watch->name.data);
@@ -100,6 +103,8 @@ void live_topic_end(struct gw_live *live, struct live_topic *topic)
     struct live_watch *watch = topic->watch;
     topic_unfile(topic);
     map_delete(&live->topics, topic->key);
+    if (topic->ranks)
+        live_ranks_end(live, topic->ranks);
     live_collect_fini(&topic->collect);
     free(topic);
     if (--watch->topics == 0)
@@ -136,7 +141,10 @@ struct live_topic *live_topic_make(struct gw_live *live, struct text spec_bytes,
     if (topic->spec.conds && topic->spec.cond[0].type != LIVE_PRESENT)
         topic->value = text_make(topic->bytes + spec_bytes.len, value_key(topic->bytes + spec_bytes.len, &topic->spec.cond[0]));
     topic->watch = watch_of(live, topic->spec.table);
-    if (!topic->watch || map_put(&live->topics, topic->key, topic, NULL)) {
+    topic->ranks = topic->watch && topic->spec.top ? live_ranks_make(live, topic) : NULL;
+    if (!topic->watch || (topic->spec.top && !topic->ranks) || map_put(&live->topics, topic->key, topic, NULL)) {
+        if (topic->ranks)
+            live_ranks_end(live, topic->ranks);
         if (topic->watch && !topic->watch->topics)
             watch_end(live, topic->watch);
         free(topic);
@@ -144,9 +152,11 @@ struct live_topic *live_topic_make(struct gw_live *live, struct text spec_bytes,
     }
     topic->watch->topics++;
     topic_file(topic);
-    topic->announced = live->at;
+    topic->announced = (struct feed_position){live->at, FEED_ALL};
     live->topic_count++;
     live_follow_changed(live);
+    if (topic->ranks)
+        live_load_begin(live, topic->ranks);
     return topic;
 }
 
@@ -160,4 +170,13 @@ struct live_topic *live_topic_chain(const struct live_pivot *pivot, const struct
     buf_add_u8(scratch, cond.type);
     buf_add_text(scratch, cond.text);
     return scratch->failed ? NULL : map_get(&pivot->by_value, buf_text(scratch));
+}
+
+void live_topic_open(struct gw_live *live, const struct live_message *message, struct text spec)
+{
+    struct live_topic *topic = map_get(&live->topics, spec);
+    if (!topic)
+        topic = live_topic_make(live, spec, message->id);
+    if (topic)
+        topic->open |= UINT64_C(1) << message->io;
 }

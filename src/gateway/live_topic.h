@@ -13,13 +13,14 @@ struct live_topic {
     struct text key; /* the specification's bytes */
     struct live_spec spec;
     uint64_t id;
-    uint64_t announced; /* the sequence up to which its last announcement went */
+    struct feed_position announced; /* up to where its last announcement went */
     struct live_watch *watch;
     struct live_topic *same; /* topics with the same pivot value */
     struct live_topic *dirty_next;
     bool dirty;
     uint64_t open; /* bit per io thread */
     struct live_collect collect;
+    struct live_ranks *ranks; /* NULL: a table is followed, not the top of an index */
     struct text value; /* of its pivot: type, then text; empty: none */
     unsigned pivot;
     char bytes[];
@@ -30,6 +31,8 @@ struct live_pivot {
 };
 struct live_watch {
     struct text name; /* allocated */
+    uint32_t table_id; /* of the table that has the name; 0: there is none */
+    bool changes;      /* it keeps them */
     size_t topics;
     struct live_topic *all; /* topics without a pivot */
     struct live_pivot pivot[PIVOTS_MAX];
@@ -38,6 +41,8 @@ struct live_watch {
 
 /* Opens the head when it is the first. NULL without memory, or when the journal cannot be followed. */
 struct live_topic *live_topic_make(struct gw_live *live, struct text spec, uint64_t id);
+/* An io thread has subscribers of it. */
+void live_topic_open(struct gw_live *live, const struct live_message *message, struct text spec);
 void live_topic_end(struct gw_live *live, struct live_topic *topic);
 /* The first of the topics (linked by `same`) that want the item's value of the pivot's attribute. */
 struct live_topic *live_topic_chain(const struct live_pivot *pivot, const struct attr *item, struct buf *scratch);

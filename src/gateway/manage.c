@@ -237,14 +237,14 @@ static void fill_room(struct gw_ask *ask, struct gw_io *io)
     if (!room)
         return;
     gw_room_flush(io, room);
-    gw_members_send(&room->members, ask->frame, ask->key, &sums);
+    gw_members_send(&room->members, NULL, ask->frame, ask->key, &sums);
     sum_up(ask, &sums);
 }
 
 static void fill_user(struct gw_ask *ask, struct gw_io *io)
 {
     struct gw_sums sums = {0};
-    gw_user_send(io, ask->api, ask->name, ask->frame, ask->key, &sums);
+    gw_user_send(io, ask->api, ask->name, NULL, ask->frame, ask->key, &sums);
     sum_up(ask, &sums);
 }
 
@@ -433,7 +433,7 @@ static bool comes_from_elsewhere(const struct http_request *request)
 }
 
 /* Signed, or open to the developer on loopback. @connections/{id} always wants a signature when one is offered, so that a wrong one is seen. */
-static bool allowed(struct gw_io *io, struct net_conn *conn, struct gw_api *api, struct text path, const struct http_request *request, struct text body)
+static bool allowed(struct gw_io *io, struct net_conn *conn, struct gw_api *api, const char *action, struct text path, const struct http_request *request, struct text body)
 {
     struct err err = {0};
     const char *type = NULL;
@@ -441,7 +441,7 @@ static bool allowed(struct gw_io *io, struct net_conn *conn, struct gw_api *api,
     bool is_signed = http_header_get(request, "authorization").data || http_query_get(request->query, "X-Amz-Signature").data;
     if (io->policy->admin_open && !is_signed && !comes_from_elsewhere(request))
         return true;
-    int status = gw_authorise(io, api, TEXT_NONE, "ManageConnections", request, path, body, &key, &type, &err);
+    int status = gw_authorise(io, api, TEXT_NONE, action, request, path, body, &key, &type, &err);
     if (!status)
         return true;
     char headers[160];
@@ -454,6 +454,11 @@ static bool allowed(struct gw_io *io, struct net_conn *conn, struct gw_api *api,
     net_http_respond(conn, status, text_of(headers), buf_text(&out), 0);
     buf_fini(&out);
     return false;
+}
+
+bool gw_admin_allowed(struct gw_io *io, struct net_conn *conn, const char *action, const struct http_request *request, struct text body)
+{
+    return allowed(io, conn, NULL, action, request->path, request, body);
 }
 
 static void method_refused(struct net_conn *conn)
@@ -686,7 +691,7 @@ bool gw_manage(struct gw_io *io, struct net_conn *conn, struct gw_api *api, stru
         buf_fini(&path);
         return false;
     }
-    if (!allowed(io, conn, api, whole, request, body)) {
+    if (!allowed(io, conn, api, "ManageConnections", whole, request, body)) {
         buf_fini(&path);
         return true;
     }

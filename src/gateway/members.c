@@ -52,12 +52,12 @@ void gw_members_remove(struct gw_members *members, uint32_t at, uint32_t *(*plac
 }
 
 /* One walk with one frame. A member that is closed meanwhile stays in the array until its on_close, which comes after this turn. */
-void gw_members_send(struct gw_members *members, struct net_frame *frame, uint64_t key, struct gw_sums *sums)
+void gw_members_send(struct gw_members *members, const struct gw_conn *but, struct net_frame *frame, uint64_t key, struct gw_sums *sums)
 {
     struct gw_sums here = {0};
     for (uint32_t i = 0; i < members->count; i++) {
         struct gw_conn *conn = members->conn[i];
-        if (!conn)
+        if (!conn || conn == but)
             continue;
         int code = net_ws_send_frame(conn->net, frame, key);
         if (code == 0)

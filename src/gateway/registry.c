@@ -145,7 +145,7 @@ int gw_registry_room(struct weir_call *call, struct text room, bool join)
     return store_put(call->view, registry_table(call), row, 0, &call->arena, NULL, NULL);
 }
 
-static void rewrite(struct gw_io *io, struct gw_conn *conn)
+void gw_registry_rewrite(struct gw_io *io, struct gw_conn *conn)
 {
     struct weir_call *call = gw_call_take(io, conn->api);
     struct gw_header *rooms = call ? arena_array(&call->arena, conn->room_count + 1u, sizeof(*rooms)) : NULL;
@@ -181,7 +181,7 @@ static void renew_api(struct gw_io *io, struct gw_api *api, int64_t now_ms)
             continue;
         if (conn->renew_at_ms + api->config->registry.lifetime / 2 - SECOND_MS <= now_ms) {
             if (rewritten++ < REWRITE_SLICE)
-                rewrite(io, conn);
+                gw_registry_rewrite(io, conn);
             continue;
         }
         if (!call) {

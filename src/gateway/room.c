@@ -177,7 +177,7 @@ uint32_t gw_room_publish(struct gw_io *io, struct gw_api *api, struct text name,
         gw_room_flush(io, room);
     if (room_note(room, frame)) {
         gw_room_flush(io, room);
-        gw_members_send(&room->members, frame, 0, NULL);
+        gw_members_send(&room->members, NULL, frame, 0, NULL);
         return room->members.count - room->members.dead;
     }
     if (!room->dirty) {
@@ -204,12 +204,12 @@ void gw_room_flush(struct gw_io *io, struct gw_room *room)
     /* Joined frames go out as one write; under memory pressure, or with one frame only, each goes by itself. */
     struct net_frame *joined = count > 1 ? net_frame_join(room->pending, count) : NULL;
     if (joined) {
-        gw_members_send(&room->members, joined, 0, NULL);
+        gw_members_send(&room->members, NULL, joined, 0, NULL);
         net_frame_unref(joined);
     }
     for (uint32_t i = 0; i < count; i++) {
         if (!joined)
-            gw_members_send(&room->members, room->pending[i], 0, NULL);
+            gw_members_send(&room->members, NULL, room->pending[i], 0, NULL);
         net_frame_unref(room->pending[i]);
     }
 }

@@ -6,8 +6,11 @@
  * the `then` route, in one commit. So a crash at any moment sends it again at most (at least once), and never forgets it.
  */
 #include "gateway/internal.h"
+#include "gateway/records.h"
 #include "base/cursor.h"
 #include "store/key.h"
+#include "watch/log.h"
+#include "watch/metric.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -18,6 +21,7 @@
 #define FETCHES_MAX 16384             /* durable requests without an answer; weir_fetch refuses above */
 #define FETCH_ROWS_MAX ((size_t)256 << 20) /* bytes of their rows, likewise */
 #define FETCH_ROW_MAX (8 << 20)       /* bytes of one */
+#define BEARER_MAX 8192               /* bytes of an Authorization header */
 
 struct gw_service {
     struct gateway *gateway;
@@ -39,6 +43,8 @@ struct durable {
     struct text id;    /* TICK_ID_TEXT bytes */
     struct text api, method, url, headers, body, then, context;
     int64_t timeout_ms;
+    struct text bearer;  /* a setting's name */
+    size_t answer_max;
     size_t size;
     char bytes[];      /* id, then the row */
 };
@@ -64,6 +70,8 @@ int gw_fetch_stage(struct weir_call *call, const struct weir_fetch *fetch)
     buf_add_bytes(&row, text_make(fetch->context.data, fetch->context.len));
     buf_add_varint(&row, (uint64_t)(fetch->timeout_ms > 0 ? fetch->timeout_ms : 29000));
     buf_add_varint(&row, fetch->attempts ? fetch->attempts : 3);
+    buf_add_bytes(&row, text_of(fetch->bearer ? fetch->bearer : ""));
+    buf_add_varint(&row, fetch->answer_max);
     int code = row.failed ? ERR_TOO_LARGE : 0;
     struct text value = text_make(row.data + TICK_ID_TEXT, row.len - TICK_ID_TEXT);
     if (!code)
@@ -92,6 +100,10 @@ static struct durable *durable_parse(struct gw_service *service, struct text row
     durable->context = cursor_bytes(&c);
     durable->timeout_ms = (int64_t)cursor_varint(&c);
     durable->attempts = (unsigned)cursor_varint(&c);
+    if (cursor_left(&c)) { /* older rows end here */
+        durable->bearer = cursor_bytes(&c);
+        durable->answer_max = (size_t)cursor_varint(&c);
+    }
     durable->wait_ms = RETRY_FIRST_MS;
     durable->service = service;
     durable->size = row.len;
@@ -159,6 +171,18 @@ static size_t split_headers(struct text lines, struct fetch_header *out, size_t 
 
 static void durable_answer(struct durable *durable, int status, int error, struct text body);
 
+/* The secret is looked up now, so that a stored request never holds it and a new one is used at once. */
+static struct text bearer_of(const struct durable *durable, struct buf *out)
+{
+    const struct gw_api *api = map_get(&durable->service->gateway->by_name, durable->api);
+    struct text secret = api ? gw_setting(api->config, durable->bearer) : TEXT_NONE;
+    if (!secret.len)
+        return TEXT_NONE;
+    buf_add_text(out, TEXT("Bearer "));
+    buf_add_text(out, secret);
+    return out->failed ? TEXT_NONE : buf_text(out);
+}
+
 static void durable_send(struct durable *durable)
 {
     struct gw_service *service = durable->service;
@@ -167,12 +191,17 @@ static void durable_send(struct durable *durable)
         durable_retry(durable);
         return;
     }
-    size_t count = split_headers(durable->headers, headers, FETCH_HEADERS_MAX - 1);
+    size_t count = split_headers(durable->headers, headers, FETCH_HEADERS_MAX - 2);
+    struct buf bearer;
     bool typed = false;
+    buf_init(&bearer, BEARER_MAX);
     for (size_t i = 0; i < count; i++)
         typed = typed || text_equal_nocase(headers[i].name, TEXT("content-type"));
     if (!typed && durable->body.len)
         headers[count++] = (struct fetch_header){TEXT("Content-Type"), TEXT("application/json")};
+    struct text secret = durable->bearer.len ? bearer_of(durable, &bearer) : TEXT_NONE;
+    if (secret.len)
+        headers[count++] = (struct fetch_header){TEXT("Authorization"), secret};
     struct fetch_request request = {
         .method = durable->method,
         .url = durable->url,
@@ -180,8 +209,10 @@ static void durable_send(struct durable *durable)
         .header_count = count,
         .body = durable->body,
         .timeout_ms = (uint32_t)durable->timeout_ms,
+        .response_max = durable->answer_max,
     };
     int code = fetch_start(service->gateway->fetch, &request, on_durable_fetched, durable);
+    buf_fini(&bearer); /* copied by fetch_start */
     if (code == 0) {
         durable->flying = true;
         durable->attempts -= durable->attempts > 0;
@@ -371,6 +402,12 @@ int gw_answer_send(struct gateway *gateway, unsigned target, struct weir_call *c
 int gw_on_deferred(void *context, struct tick *tick, struct tick_call *base, struct text name, struct text payload)
 {
     struct gateway *gateway = context;
+    if (text_is(name, GW_RECORDS_SWEEP))
+        return gw_records_sweep(tick, base->arena, payload);
+    if (text_starts(name, TEXT(WATCH_LOG_DEFERRED)))
+        return watch_log_deferred(tick, name, payload);
+    if (text_is(name, WATCH_SWEEP))
+        return watch_sweep(tick, base->arena, payload);
     struct weir_call *call = gateway->deferred;
     ptrdiff_t slash = text_find(name, '/', 0);
     struct gw_api *api = slash > 0 ? map_get(&gateway->by_name, text_make(name.data, (size_t)slash)) : NULL;
@@ -468,7 +505,7 @@ int gw_service_start(struct gateway *gateway, struct err *err)
     struct gw_service *service = calloc(1, sizeof(*service));
     if (!service)
         return err_set(err, ERR_MEMORY, "no memory for the services");
-    struct fetch_options options = {.in_flight_max = 256, .queue_max = 2048, .body_max = 32 << 20};
+    struct fetch_options options = {.in_flight_max = 256, .queue_max = 2048, .body_max = 32 << 20, .timeout_max_ms = 300000};
     int code = fetch_pool_create(&options, &gateway->fetch, err);
     if (code) {
         free(service);

@@ -151,17 +151,17 @@ int gw_conn_set_identity(struct gw_io *io, struct gw_conn *conn, struct gw_ident
     return code;
 }
 
-void gw_user_send(struct gw_io *io, struct gw_api *api, struct text user, struct net_frame *frame, uint64_t key, struct gw_sums *sums)
+void gw_user_send(struct gw_io *io, struct gw_api *api, struct text user, const struct gw_conn *but, struct net_frame *frame, uint64_t key, struct gw_sums *sums)
 {
     struct gw_user *found = user_find(io, api, user);
     if (!found)
         return;
     gw_rooms_flush(io);
-    gw_members_send(&found->members, frame, key, sums);
+    gw_members_send(&found->members, but, frame, key, sums);
 }
 
 void gw_broadcast_send(struct gw_io *io, struct gw_api *api, struct net_frame *frame, uint64_t key, struct gw_sums *sums)
 {
     gw_rooms_flush(io);
-    gw_members_send(&io->members[api->index], frame, key, sums);
+    gw_members_send(&io->members[api->index], NULL, frame, key, sums);
 }

@@ -230,13 +230,16 @@ struct backend {
     atomic_int mood, asked;
     char answer[512];
     char url[64];
+    char authorization[256]; /* of the last request; set before asked is counted */
 };
 
 static UNUSED void backend_on_request(void *context, struct net_conn *conn, const struct http_request *request, struct text body)
 {
     struct backend *b = context;
-    (void)request;
     (void)body;
+    for (size_t i = 0; i < request->headers; i++)
+        if (text_equal_nocase(request->header[i].name, TEXT("authorization")))
+            snprintf(b->authorization, sizeof(b->authorization), "%.*s", TEXT_FMT(request->header[i].value));
     int mood = atomic_load(&b->mood);
     if (mood == BACKEND_ANSWERS)
         net_http_respond(conn, 200, TEXT_NONE, text_of(b->answer), 0);

@@ -20,7 +20,8 @@ static struct weir_table people = {
     .hash_type = WEIR_S,
     .range = "name",
     .range_type = WEIR_S,
-    .index = {{.name = "ByAge", .hash = "town", .hash_type = WEIR_S, .range = "age", .range_type = WEIR_N, .counted = true}},
+    .index = {{.name = "ByAge", .hash = "town", .hash_type = WEIR_S, .range = "age", .range_type = WEIR_N, .counted = true},
+        {.name = "ByAgeAndName", .hash = "town", .hash_type = WEIR_S, .more_hash = {{"planet", WEIR_S}}, .range = "age", .range_type = WEIR_N, .counted = true, .more_range = {{"name", WEIR_S}}}},
     .ttl = "ttl",
 };
 static struct weir_table plain = {.name = "plain-{env}", .hash = "id", .hash_type = WEIR_S};
@@ -182,6 +183,7 @@ static struct weir_item *person(struct weir_call *call, const char *name, int64_
 {
     struct weir_item *item = weir_item(call);
     weir_item_text(item, "town", WEIR_STR("Ely"));
+    weir_item_text(item, "planet", WEIR_STR("Terra"));
     weir_item_text(item, "name", weir_text_of(name));
     if (age >= 0)
         weir_item_integer(item, "age", age);
@@ -227,7 +229,7 @@ static void a_call_is_all_or_nothing(void **state)
     snprintf(expected, sizeof(expected), "{\"type\":\"ack\",\"action\":\"add\",\"requestId\":\"q\",\"seq\":%llu}", (unsigned long long)tick_durable(tick));
     assert_string_equal(answer, expected);
     assert_int_equal(run(look, "{\"name\":\"Cid\"}"), 0);
-    assert_string_equal(answer, "{\"town\":\"Ely\",\"name\":\"Cid\",\"age\":40}");
+    assert_string_equal(answer, "{\"town\":\"Ely\",\"planet\":\"Terra\",\"name\":\"Cid\",\"age\":40}");
     assert_int_equal(run(add_and_fail, "{}"), ERR_MISSING);
     assert_string_equal(answer, "{\"type\":\"error\",\"error\":\"MISSING\",\"field\":\"missing\",\"message\":\"missing is required\"}");
     assert_int_equal(heard_count, 0);
@@ -248,7 +250,7 @@ static void what_is_deleted_is_gone(void **state)
     (void)state;
     assert_int_equal(run(delete_bob, "{}"), 0);
     run(look, "{\"name\":\"Bob\"}");
-    assert_string_equal(answer, "{\"town\":\"Ely\",\"name\":\"Bob\",\"age\":30}");
+    assert_string_equal(answer, "{\"town\":\"Ely\",\"planet\":\"Terra\",\"name\":\"Bob\",\"age\":30}");
 }
 
 /* ---- queries ---- */
@@ -287,6 +289,42 @@ static void queries(struct weir_call *call)
     names_of(call, &(struct weir_query){.table = &people, .index = "ByAge", .key = key, .range = WEIR_BETWEEN, .low = age(call, 20), .high = age(call, 30)}, "Ann Eve Bob ");
 }
 
+/* A key of several attributes: what the query's key binds of the range attributes, from the first on, comes before the range. */
+static void queries_of_many(struct weir_call *call)
+{
+    struct weir_item *place = weir_item(call), *young = age(call, 20), *low = weir_item(call);
+    uint64_t rank = 0;
+    weir_item_text(place, "town", WEIR_STR("Ely"));
+    weir_item_text(place, "planet", WEIR_STR("Terra"));
+    weir_item_text(young, "town", WEIR_STR("Ely"));
+    weir_item_text(young, "planet", WEIR_STR("Terra"));
+    weir_item_text(low, "name", WEIR_STR("E"));
+    struct weir_query query = {.table = &people, .index = "ByAgeAndName", .key = place};
+    names_of(call, &query, "Ann Eve Bob Cid Dan ");
+    query.after = person(call, "Eve", 20);
+    names_of(call, &query, "Bob Cid Dan ");
+    names_of(call, &(struct weir_query){.table = &people, .index = "ByAgeAndName", .key = place, .range = WEIR_GE, .low = age(call, 40), .backward = true}, "Dan Cid ");
+    names_of(call, &(struct weir_query){.table = &people, .index = "ByAgeAndName", .key = young}, "Ann Eve ");
+    names_of(call, &(struct weir_query){.table = &people, .index = "ByAgeAndName", .key = young, .range = WEIR_PREFIX, .low = low}, "Eve ");
+    names_of(call, &(struct weir_query){.table = &people, .index = "ByAgeAndName", .key = person(call, "Zoe", 20), .range = WEIR_LT, .low = low}, "Ann ");
+    names_of(call, &(struct weir_query){.table = &people, .index = "ByAgeAndName", .key = person(call, "Eve", 20)}, "Eve ");
+    assert_int_equal(weir_rank_count(call, &query), 5);
+    query.after = NULL;
+    assert_true(weir_rank_of(call, &query, person(call, "Eve", 20), &rank));
+    assert_int_equal(rank, 1);
+    query.key = person(call, "Bob", 30);
+    const struct weir_item *third = weir_next(weir_rank_seek(call, &query, 3));
+    assert_non_null(third);
+    assert_true(weir_text_is(weir_get_text(third, "name"), "Cid"));
+}
+
+static void key_lacks_one(struct weir_call *call)
+{
+    struct weir_item *key = weir_item(call);
+    weir_item_text(key, "town", WEIR_STR("Ely"));
+    weir_query(call, &(struct weir_query){.table = &people, .index = "ByAgeAndName", .key = key});
+}
+
 static void nine_cursors(struct weir_call *call)
 {
     struct weir_item *key = person(call, "Cid", -1);
@@ -313,9 +351,11 @@ static void queries_have_an_order_and_bounds(void **state)
 {
     (void)state;
     assert_int_equal(run(queries, "{}"), 0);
+    assert_int_equal(run(queries_of_many, "{}"), 0);
     assert_int_equal(run(nine_cursors, "{}"), ERR_FULL);
     assert_string_equal(failure, "LIMIT");
     assert_int_equal(run(unknown_index, "{}"), ERR_INTERNAL);
+    assert_int_equal(run(key_lacks_one, "{}"), ERR_INTERNAL);
     assert_int_equal(run(keyless, "{}"), ERR_INTERNAL);
     assert_int_equal(run(unknown_table, "{}"), ERR_INTERNAL);
 }
@@ -420,7 +460,7 @@ static void an_item_expires(void **state)
     (void)state;
     assert_int_equal(run(put_mayfly, "{}"), 0);
     run(look, "{\"name\":\"May\"}");
-    assert_string_equal(answer, "{\"town\":\"Ely\",\"name\":\"May\",\"age\":1,\"ttl\":1800000010}");
+    assert_string_equal(answer, "{\"town\":\"Ely\",\"planet\":\"Terra\",\"name\":\"May\",\"age\":1,\"ttl\":1800000010}");
     clock_freeze(NOW + 10 * WEIR_SECOND);
     run(look, "{\"name\":\"May\"}");
     assert_string_equal(answer, "null");

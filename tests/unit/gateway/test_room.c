@@ -204,9 +204,9 @@ static void users_and_broadcasts_come_after_what_was_published(void **state)
     join(0, "r");
     publish(&api, "r", "a");
     struct net_frame *frame = net_frame_create(WS_TEXT, "u", 1);
-    gw_user_send(&io, &api, TEXT("ada"), frame, 0, &sums);
-    gw_user_send(&io, &other, TEXT("ada"), frame, 0, &sums); /* another API's ada */
-    gw_user_send(&io, &api, TEXT("bob"), frame, 0, &sums);
+    gw_user_send(&io, &api, TEXT("ada"), NULL, frame, 0, &sums);
+    gw_user_send(&io, &other, TEXT("ada"), NULL, frame, 0, &sums); /* another API's ada */
+    gw_user_send(&io, &api, TEXT("bob"), NULL, frame, 0, &sums);
     assert_int_equal(sums.delivered, 2);
     publish(&api, "r", "b");
     sockets[1].answer = ERR_FULL;
@@ -237,9 +237,9 @@ static void an_identity_moves_its_connection(void **state)
     assert_int_equal(gw_conn_enlist(&io, &conns[0]), 0);
     assert_int_equal(gw_conn_set_identity(&io, &conns[0], ada), 0);
     assert_int_equal(gw_conn_set_identity(&io, &conns[0], bob), 0);
-    gw_user_send(&io, &api, TEXT("ada"), frame, 0, &sums);
+    gw_user_send(&io, &api, TEXT("ada"), NULL, frame, 0, &sums);
     assert_int_equal(sums.delivered, 0);
-    gw_user_send(&io, &api, TEXT("bob"), frame, 0, &sums);
+    gw_user_send(&io, &api, TEXT("bob"), NULL, frame, 0, &sums);
     assert_int_equal(sums.delivered, 1);
     net_frame_unref(frame);
     gw_conn_delist(&io, &conns[0]);
