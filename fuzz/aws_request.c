@@ -25,9 +25,13 @@ static void remove_folder(void)
 static void define(struct store_stage *stage)
 {
     static struct store_table_decl decl;
-    decl = (struct store_table_decl){.name = TEXT("rich"), .hash = TEXT("p"), .hash_type = ATTR_STRING, .range = TEXT("r"), .range_type = ATTR_NUMBER, .indexes = 1};
+    decl = (struct store_table_decl){.name = TEXT("rich"), .hash = TEXT("p"), .hash_type = ATTR_STRING, .range = TEXT("r"), .range_type = ATTR_NUMBER, .indexes = 2};
     decl.index[0] = (struct store_index_decl){
-        .name = TEXT("byColor"), .hash = TEXT("color"), .hash_type = ATTR_STRING, .range = TEXT("mass"), .range_type = ATTR_NUMBER};
+        .name = TEXT("byColor"), .key = {.part = {{TEXT("color"), ATTR_STRING}, {TEXT("mass"), ATTR_NUMBER}}, .hashes = 1, .ranges = 1}};
+    decl.index[1] = (struct store_index_decl){.name = TEXT("byMany"),
+        .key = {.part = {{TEXT("h1"), ATTR_STRING}, {TEXT("h2"), ATTR_NUMBER}, {TEXT("r1"), ATTR_STRING}, {TEXT("r2"), ATTR_BINARY}, {TEXT("r"), ATTR_NUMBER}},
+            .hashes = 2,
+            .ranges = 3}};
     if (store_table_define(stage, &decl, NULL, NULL))
         abort();
 }
@@ -60,7 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (unsigned n = data[0]; n && op[1].name; n--)
         op++;
     arena_init(&arena, 4096, 16 << 20);
-    struct aws_call call = {.config = &config, .store = store, .arena = &arena, .op = op};
+    struct aws_call call = {.config = &config, .store = store, .arena = &arena, .service = &ddb_service, .op = op};
     buf_init(&call.body, 1 << 20);
     aws_body_begin(&call);
     int code = aws_prepare(&call, text_make(data + 1, size - 1));

@@ -16,7 +16,7 @@ int aws_may(struct aws_call *call, const char *action, struct text resource)
     char full[128];
     if (!key || !key->access)
         return 0;
-    int len = snprintf(full, sizeof(full), "%s:%s", call->service->signing, action);
+    int len = snprintf(full, sizeof(full), "%s:%s", call->service->actions ? call->service->actions : call->service->signing, action);
     enum gw_permission verdict = gw_access_verdict(key->access, text_make(full, (size_t)len), resource);
     if (verdict == GW_MAY)
         return 0;

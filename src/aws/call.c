@@ -6,14 +6,13 @@
  */
 #include "aws/call.h"
 
+#include "aws/form.h"
 #include "base/assert.h"
 #include "base/log.h"
-#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #define MESSAGE_MAX 8192 /* bytes of an error's sentence */
-#define OFFLOAD_TRIES 64
 
 /* ---- faults ---- */
 
@@ -104,12 +103,27 @@ int aws_store_fail(struct aws_call *call, int code, const struct err *err)
 void aws_body_begin(struct aws_call *call)
 {
     buf_clear(&call->body);
+    call->dressed = false;
     json_writer_init(&call->w, &call->body);
+}
+
+/* What the fault is called in the query protocol. */
+static const char *query_code(const struct aws_service *service, enum aws_fault fault)
+{
+    const struct aws_query_code *at = service->query->codes;
+    while (at->fault && at->fault != fault)
+        at++;
+    return at->fault ? at->code : "InternalFailure";
 }
 
 static void write_fault(struct aws_call *call)
 {
     aws_body_begin(call);
+    if (call->protocol == AWS_PROTOCOL_QUERY) {
+        aws_xml_fault(call->service, query_code(call->service, call->fault), aws_fault_status(call->fault) >= 500, call->message, call->id, &call->body);
+        call->dressed = true;
+        return;
+    }
     struct json_writer *w = &call->w;
     json_begin_object(w);
     json_name(w, "__type");
@@ -120,11 +134,34 @@ static void write_fault(struct aws_call *call)
         json_name(w, "CancellationReasons");
         json_raw(w, call->fault_reasons);
     }
+    if (call->fault_location.len) {
+        json_name(w, "queryCompileError");
+        json_raw(w, call->fault_location);
+    }
     if (call->fault_item) {
         json_name(w, "Item");
         item_to_wire(w, call->fault_item);
     }
     json_end_object(w);
+}
+
+/* For a client that speaks CBOR or XML the finished JSON becomes that. */
+static void dress(struct aws_call *call)
+{
+    struct buf out;
+    bool xml = call->protocol == AWS_PROTOCOL_QUERY;
+    if (!(call->cbor || xml) || call->dressed || call->body.failed)
+        return;
+    buf_init(&out, AWS_BODY_MAX);
+    if (xml ? aws_dress_xml(buf_text(&call->body), call->service, call->op->name, call->id, &out)
+            : aws_dress(buf_text(&call->body), call->service->cbor, &out)) {
+        buf_fini(&out);
+        call->body.failed = true;
+        return;
+    }
+    buf_fini(&call->body);
+    call->body = out;
+    call->dressed = true;
 }
 
 static void answer(struct aws_call *call, struct net_conn *conn, int code)
@@ -137,12 +174,22 @@ static void answer(struct aws_call *call, struct net_conn *conn, int code)
         return;
     if (!call->fault && call->op->answer)
         call->op->answer(call);
+    if (!call->fault)
+        dress(call);
     if (!call->fault && call->body.failed)
         aws_fail_text(call, AWS_INTERNAL, TEXT("The answer needs more memory than one answer may use."));
-    if (call->fault)
+    if (call->fault) {
         write_fault(call);
+        dress(call);
+    }
+    char query_error[64];
     struct aws_reply reply = {.status = aws_fault_status(call->fault), .body = buf_text(&call->body), .gzip = call->gzip, .cors = call->cors,
-        .json11 = call->json11, .sealed = call->fault ? NULL : &call->sealed};
+        .json11 = call->json11, .cbor = call->cbor, .no_sum = call->service->no_sum, .protocol = call->protocol, .id = call->id[0] ? call->id : NULL,
+        .sealed = call->fault ? NULL : &call->sealed};
+    if (call->fault && call->query_mode) {
+        snprintf(query_error, sizeof(query_error), "%s;%s", query_code(call->service, call->fault), reply.status >= 500 ? "Receiver" : "Sender");
+        reply.query_error = query_error;
+    }
     aws_respond(conn, &reply);
 }
 
@@ -154,6 +201,7 @@ static void reset(struct aws_call *call)
     call->message = TEXT_NONE;
     call->fault_item = NULL;
     call->fault_reasons = TEXT_NONE;
+    call->fault_location = TEXT_NONE;
     aws_body_begin(call);
 }
 
@@ -178,23 +226,18 @@ static int run_on_worker(struct gw_work *work, struct store_view *view)
     arena_rewind(call->arena, call->mark);
     reset(call);
     int code = call->op->perform(call, view, NULL);
+    if (!code)
+        dress(call);
     if (!code && !call->body.failed)
         aws_seal(&call->sealed, buf_text(&call->body), call->gzip);
     return code;
 }
 
-/* The workers' queue is never waited for: when its lock is busy (for less than a microsecond) it says so. */
 static void offload(struct aws_call *call)
 {
-    int code = ERR_AGAIN;
-    for (int i = 0; i < OFFLOAD_TRIES && code == ERR_AGAIN; i++) {
-        code = gw_work_offload(call->work, run_on_worker);
-        if (code == ERR_AGAIN)
-            sched_yield();
-    }
-    if (code == 0)
+    if (gw_work_offload(call->work, run_on_worker) == 0)
         return;
-    aws_fail_text(call, AWS_THROTTLING, TEXT("Too many scans are waiting; try again."));
+    aws_fail_text(call, AWS_THROTTLING, TEXT("Too many requests wait for the disk; try again."));
     gw_work_finish(call->work, ERR_FULL);
 }
 
@@ -227,16 +270,29 @@ static void go(struct gw_io *io, struct aws_call *call)
 
 /* ---- beginning ---- */
 
+static int parse_form(struct aws_call *call, struct text body)
+{
+    struct err err = {0};
+    struct text copy = arena_copy(call->arena, body);
+    int code = copy.data ? form_parse(call->arena, copy, call->op->input, &call->in, &err) : ERR_MEMORY;
+    if (code == ERR_MEMORY)
+        return aws_no_memory(call);
+    return code ? aws_fail(call, AWS_SERIALIZATION, "%s", err.text) : 0;
+}
+
 static int parse(struct aws_call *call, struct text body)
 {
     struct err err = {0};
+    if (call->protocol == AWS_PROTOCOL_QUERY)
+        return parse_form(call, body);
     char *copy = arena_alloc(call->arena, body.len + JSON_PADDING);
     if (!copy)
         return aws_no_memory(call);
     if (body.len)
         memcpy(copy, body.data, body.len);
     memset(copy + body.len, 0, JSON_PADDING);
-    int code = json_parse(call->arena, text_make(copy, body.len), JSON_PADDED, &call->in, &err);
+    int code = call->cbor ? cbor_parse(call->arena, text_make(copy, body.len), &call->in, &err)
+                          : json_parse(call->arena, text_make(copy, body.len), JSON_PADDED, &call->in, &err);
     if (code == ERR_MEMORY)
         return aws_no_memory(call);
     if (code || call->in->type != JSON_OBJECT)
@@ -263,13 +319,14 @@ static int constrain(struct aws_call *call)
     buf_init(&sentence, MESSAGE_MAX);
     int code = shape_check_constraints(call->op->input, call->in, &sentence);
     if (code)
-        code = aws_fail_text(call, AWS_VALIDATION, buf_text(&sentence));
+        code = aws_fail_text(call, call->service->invalid ? (enum aws_fault)call->service->invalid : AWS_VALIDATION, buf_text(&sentence));
     buf_fini(&sentence);
     return code;
 }
 
 int aws_prepare(struct aws_call *call, struct text body)
 {
+    call->bytes = body.len;
     int code = parse(call, body);
     if (!code)
         code = constrain(call);
@@ -278,11 +335,35 @@ int aws_prepare(struct aws_call *call, struct text body)
     return !code && call->op->prepare ? call->op->prepare(call) : code;
 }
 
+/* The query protocol has other names for a bad signature, and other statuses. */
+static void refuse_form(struct net_conn *conn, const struct aws_service *service, const char *type, const char *message)
+{
+    static const char *const names[][2] = {{"MissingAuthenticationTokenException", "MissingAuthenticationToken"}, {"UnrecognizedClientException", "InvalidClientTokenId"},
+        {"InvalidSignatureException", "SignatureDoesNotMatch"}, {"IncompleteSignatureException", "IncompleteSignature"}, {"UnknownOperationException", "InvalidAction"}};
+    char id[37];
+    struct buf body;
+    const char *code = type;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(type, names[i][0]) == 0)
+            code = names[i][1];
+    aws_uuid(id);
+    buf_init(&body, MESSAGE_MAX);
+    bool is_action = strcmp(code, "InvalidAction") == 0;
+    aws_xml_fault(service, code, false, text_of(message ? message : is_action ? "There is no such operation in this version of the API." : type), id, &body);
+    struct aws_reply reply = {.status = is_action ? 400 : 403, .body = buf_text(&body), .no_sum = true, .protocol = AWS_PROTOCOL_QUERY, .id = id};
+    aws_respond(conn, &reply);
+    buf_fini(&body);
+}
+
 /* The errors of signatures have the same form, status 400 on this wire. */
 static void refuse(struct net_conn *conn, const struct aws_service *service, const struct http_request *request, const char *type, const char *message)
 {
-    struct buf body;
+    struct buf body, dressed;
     struct json_writer w;
+    if (aws_protocol_of(service, request) == AWS_PROTOCOL_QUERY) {
+        refuse_form(conn, service, type, message);
+        return;
+    }
     buf_init(&body, MESSAGE_MAX);
     json_writer_init(&w, &body);
     json_begin_object(&w);
@@ -295,8 +376,13 @@ static void refuse(struct net_conn *conn, const struct aws_service *service, con
         json_str(&w, message);
     }
     json_end_object(&w);
-    struct aws_reply reply = {.status = 400, .body = buf_text(&body), .cors = http_header_get(request, "origin").data != NULL, .json11 = service->json11};
+    struct aws_reply reply = {.status = 400, .body = buf_text(&body), .cors = http_header_get(request, "origin").data != NULL, .json11 = service->json11,
+        .no_sum = service->no_sum, .cbor = aws_speaks_cbor(service, request), .protocol = aws_protocol_of(service, request)};
+    buf_init(&dressed, MESSAGE_MAX);
+    if (reply.cbor && !aws_dress(buf_text(&body), service->cbor, &dressed))
+        reply.body = buf_text(&dressed);
     aws_respond(conn, &reply);
+    buf_fini(&dressed);
     buf_fini(&body);
 }
 
@@ -341,6 +427,11 @@ void aws_begin(struct gw_io *io, struct net_conn *conn, const struct gateway_con
         .gzip = request->accept_gzip, .cors = http_header_get(request, "origin").data != NULL};
     struct text content_type = http_header_get(request, "content-type");
     call->json11 = service->json11 || text_starts(content_type, TEXT("application/x-amz-json-1.1"));
+    call->cbor = aws_speaks_cbor(service, request);
+    call->protocol = aws_protocol_of(service, request);
+    call->query_mode = service->query && call->protocol != AWS_PROTOCOL_QUERY && text_equal_nocase(http_header_get(request, "x-amzn-query-mode"), TEXT("true"));
+    if (service->query)
+        aws_uuid(call->id);
     call->host = arena_copy(call->arena, request->host);
     work->user = call;
     work->key = key;

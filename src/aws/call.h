@@ -12,6 +12,7 @@
 #define WEIR_AWS_CALL_H
 
 #include "aws/shape.h"
+#include "base/cbor.h"
 #include "gateway/host.h"
 #include "store/expr.h"
 
@@ -25,17 +26,55 @@
     X(AWS_INTERNAL, 500, "com.amazonaws.dynamodb.v20120810#InternalServerError")                                                          \
     X(DDB_NOT_FOUND, 400, "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException")                                                   \
     X(DDB_IN_USE, 400, "com.amazonaws.dynamodb.v20120810#ResourceInUseException")                                                         \
+    X(DDB_TABLE_EXISTS, 400, "com.amazonaws.dynamodb.v20120810#TableAlreadyExistsException")                                               \
+    X(DDB_TABLE_IN_USE, 400, "com.amazonaws.dynamodb.v20120810#TableInUseException")                                                       \
+    X(DDB_BACKUP_NOT_FOUND, 400, "com.amazonaws.dynamodb.v20120810#BackupNotFoundException")                                               \
+    X(DDB_BACKUP_IN_USE, 400, "com.amazonaws.dynamodb.v20120810#BackupInUseException")                                                     \
+    X(DDB_RESTORE_TIME, 400, "com.amazonaws.dynamodb.v20120810#InvalidRestoreTimeException")                                               \
+    X(DDB_NO_RECOVERY, 400, "com.amazonaws.dynamodb.v20120810#PointInTimeRecoveryUnavailableException")                                    \
+    X(DDB_EXPORT_NOT_FOUND, 400, "com.amazonaws.dynamodb.v20120810#ExportNotFoundException")                                               \
+    X(DDB_EXPORT_TIME, 400, "com.amazonaws.dynamodb.v20120810#InvalidExportTimeException")                                                 \
+    X(DDB_IMPORT_NOT_FOUND, 400, "com.amazonaws.dynamodb.v20120810#ImportNotFoundException")                                               \
+    X(DDB_NO_BACKUPS, 400, "com.amazonaws.dynamodb.v20120810#ContinuousBackupsUnavailableException")                                       \
     X(DDB_TABLE_NOT_FOUND, 400, "com.amazonaws.dynamodb.v20120810#TableNotFoundException")                                                \
     X(DDB_LIMIT, 400, "com.amazonaws.dynamodb.v20120810#LimitExceededException")                                                          \
+    X(DDB_DUPLICATE, 400, "com.amazonaws.dynamodb.v20120810#DuplicateItemException")                                                      \
     X(DDB_CONDITION, 400, "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException")                                             \
     X(DDB_CANCELED, 400, "com.amazonaws.dynamodb.v20120810#TransactionCanceledException")                                                 \
-    X(DDB_TOKEN_MISMATCH, 400, "com.amazonaws.dynamodb.v20120810#IdempotentParameterMismatchException")
+    X(DDB_TOKEN_MISMATCH, 400, "com.amazonaws.dynamodb.v20120810#IdempotentParameterMismatchException")                                  \
+    X(STREAMS_EXPIRED, 400, "com.amazonaws.dynamodb.v20120810#ExpiredIteratorException")                                                  \
+    X(STREAMS_TRIMMED, 400, "com.amazonaws.dynamodb.v20120810#TrimmedDataAccessException")                                                \
+    X(KINESIS_NOT_FOUND, 400, "com.amazonaws.kinesis.v20131202#ResourceNotFoundException")                                                \
+    X(KINESIS_IN_USE, 400, "com.amazonaws.kinesis.v20131202#ResourceInUseException")                                                      \
+    X(KINESIS_INVALID, 400, "com.amazonaws.kinesis.v20131202#InvalidArgumentException")                                                   \
+    X(KINESIS_LIMIT, 400, "com.amazonaws.kinesis.v20131202#LimitExceededException")                                                       \
+    X(KINESIS_EXPIRED, 400, "com.amazonaws.kinesis.v20131202#ExpiredIteratorException")                                                   \
+    X(KINESIS_EXPIRED_TOKEN, 400, "com.amazonaws.kinesis.v20131202#ExpiredNextTokenException")                                            \
+    X(CW_INVALID, 400, "com.amazonaws.cloudwatch.v2010_08_01#InvalidParameterValueException")                                            \
+    X(CW_MISSING, 400, "com.amazonaws.cloudwatch.v2010_08_01#MissingRequiredParameterException")                                         \
+    X(CW_COMBINATION, 400, "com.amazonaws.cloudwatch.v2010_08_01#InvalidParameterCombinationException")                                  \
+    X(CW_LIMIT, 400, "com.amazonaws.cloudwatch.v2010_08_01#LimitExceededFault")                                                          \
+    X(CW_TOKEN, 400, "com.amazonaws.cloudwatch.v2010_08_01#InvalidNextToken")                                                            \
+    X(LOGS_MALFORMED, 400, "com.amazonaws.logs#MalformedQueryException")                                                                  \
+    X(LOGS_NOT_FOUND, 400, "com.amazonaws.logs#ResourceNotFoundException")                                                                \
+    X(LOGS_EXISTS, 400, "com.amazonaws.logs#ResourceAlreadyExistsException")                                                              \
+    X(LOGS_INVALID, 400, "com.amazonaws.logs#InvalidParameterException")                                                                  \
+    X(LOGS_LIMIT, 400, "com.amazonaws.logs#LimitExceededException")                                                                       \
+    X(LOGS_TOO_MANY_TAGS, 400, "com.amazonaws.logs#TooManyTagsException")                                                                 \
+    X(LOGS_UNAVAILABLE, 503, "com.amazonaws.logs#ServiceUnavailableException")
 
 enum aws_fault {
     AWS_FINE,
 #define X(name, status, type) name,
     AWS_FAULTS(X)
 #undef X
+};
+
+/* How a client speaks. The operations do not know: requests become one tree of JSON, answers are written in JSON and dressed. */
+enum aws_protocol {
+    AWS_PROTOCOL_JSON,  /* awsJson 1.0 and 1.1, and Kinesis' CBOR 1.1 by X-Amz-Target */
+    AWS_PROTOCOL_QUERY, /* forms; XML */
+    AWS_PROTOCOL_RPC    /* smithy rpc-v2-cbor: /service/NAME/operation/OPERATION */
 };
 
 /* ---- wire.c ---- */
@@ -46,14 +85,28 @@ struct aws_sealed {
     struct buf packed; /* when gzip */
 };
 void aws_seal(struct aws_sealed *sealed, struct text body, bool gzip);
+struct aws_service;
 struct aws_reply {
     int status;
     struct text body;
     bool gzip, cors, json11;
+    bool cbor;     /* the body is CBOR */
+    bool no_sum;   /* no x-amz-crc32 */
+    enum aws_protocol protocol;
+    const char *id;           /* of the request, when the body names it; NULL: any */
+    const char *query_error;  /* x-amzn-query-error; NULL: none */
     struct aws_sealed *sealed; /* NULL, or not done: it is done now, on the io thread */
 };
+/* dress.c: an answer's JSON as CBOR, appended to `out`; an empty one stays empty. 0 or negative. */
+int aws_dress(struct text json, const struct cbor_hints *hints, struct buf *out);
+/* xml.c: the same in XML, which wraps it and ends on the request's id; and a fault. */
+int aws_dress_xml(struct text json, const struct aws_service *service, const char *operation, const char *request_id, struct buf *out);
+void aws_xml_fault(const struct aws_service *service, const char *code, bool receiver, struct text message, const char *request_id, struct buf *out);
 /* Answers with the headers of AWS. Frees what was sealed. */
 void aws_respond(struct net_conn *conn, const struct aws_reply *reply);
+/* The request's body is CBOR, and the service knows that. */
+bool aws_speaks_cbor(const struct aws_service *service, const struct http_request *request);
+enum aws_protocol aws_protocol_of(const struct aws_service *service, const struct http_request *request);
 
 struct aws_call;
 enum aws_way {
@@ -75,13 +128,31 @@ struct aws_operation {
     void (*answer)(struct aws_call *call); /* may be NULL: the body was written in perform */
 };
 
+/* A service that also takes forms and answers in XML. */
+struct aws_query_code {
+    enum aws_fault fault;
+    const char *code;
+};
+struct aws_query {
+    const char *version;                 /* the form's Version: what tells services apart */
+    const char *xmlns;
+    const char *const *maps;             /* members of answers that are maps, ended by NULL */
+    const struct aws_query_code *codes;  /* how faults are called there, ended by AWS_FINE. A JSON client that asks for it hears it as well (x-amzn-query-mode) */
+};
+
 /* One API on the wire. */
 struct aws_service {
     const char *target;  /* what X-Amz-Target begins with, its dot included */
     const char *signing; /* the service's name in the scope of a signature, and in the actions of policies */
+    const char *actions; /* its name in the actions of policies when that is another one */
+    const char *rpc;     /* its name in the paths of rpc-v2-cbor; NULL: it does not speak that. Then `cbor` says how */
+    const struct aws_query *query; /* NULL: JSON alone */
     const struct aws_operation *operations; /* ended by a name of NULL */
+    int invalid;         /* the fault (enum aws_fault) of a violated constraint; 0: AWS_VALIDATION */
     bool json11;         /* answers are application/x-amz-json-1.1 by themselves */
     bool short_types;    /* __type without its namespace */
+    bool no_sum;         /* answers carry no x-amz-crc32 */
+    const struct cbor_hints *cbor; /* it also speaks application/x-amz-cbor-1.1; NULL: JSON alone */
 };
 const struct aws_operation *aws_operation_find(const struct aws_service *service, struct text name);
 
@@ -105,8 +176,14 @@ struct aws_call {
     struct text message;
     const struct attr *fault_item;      /* ConditionalCheckFailedException.Item */
     struct text fault_reasons;          /* TransactionCanceledException: JSON of CancellationReasons */
+    struct text fault_location;         /* MalformedQueryException: JSON of queryCompileError */
     struct text host;      /* as the client knows us */
     bool gzip, cors, json11;
+    bool cbor, dressed;    /* the client speaks CBOR; the body has become it, or XML */
+    enum aws_protocol protocol;
+    bool query_mode;       /* it wants to hear how a fault is called in the query protocol */
+    char id[37];           /* of the request, where answers name it */
+    size_t bytes;          /* of the request's body */
     struct aws_sealed sealed; /* what was done to the body on a worker already */
 };
 

@@ -25,15 +25,9 @@ enum ddb_return_capacity ddb_return_capacity(const struct aws_call *call)
     return text_is(given, "TOTAL") ? DDB_CAPACITY_TOTAL : text_is(given, "INDEXES") ? DDB_CAPACITY_INDEXES : DDB_CAPACITY_NONE;
 }
 
-static bool is_key(const struct store_table_decl *table, const struct store_index_decl *index, struct text name)
+static bool projects(const struct store_table *table, const struct store_index_decl *index, struct text name)
 {
-    return text_equal(name, table->hash) || (table->range.len && text_equal(name, table->range)) || text_equal(name, index->hash) ||
-           (index->range.len && text_equal(name, index->range));
-}
-
-static bool projects(const struct store_table_decl *table, const struct store_index_decl *index, struct text name)
-{
-    if (index->projection == STORE_PROJECT_ALL || is_key(table, index, name))
+    if (index->projection == STORE_PROJECT_ALL || store_key_has(store_key_of(table, NULL), name) || store_key_has(&index->key, name))
         return true;
     for (size_t i = 0; i < index->includes; i++)
         if (text_equal(index->include[i], name))
@@ -50,19 +44,21 @@ static size_t member_size(const struct attr *member)
 
 size_t ddb_projected_size(const struct store_table *table, const struct store_index_decl *index, const struct attr *item)
 {
-    const struct store_table_decl *decl = store_table_decl(table);
     size_t size = 0;
     if (index->projection == STORE_PROJECT_ALL)
         return item_size(item);
     for (const struct attr *at = item->first; at; at = at->next)
-        if (projects(decl, index, at->name))
+        if (projects(table, index, at->name))
             size += member_size(at);
     return size;
 }
 
-static bool has_entry(const struct store_index_decl *index, const struct attr *item)
+bool ddb_has_entry(const struct store_index_decl *index, const struct attr *item)
 {
-    return item && item_get(item, index->hash) && (!index->range.len || item_get(item, index->range));
+    for (size_t i = 0; i < store_key_parts(&index->key); i++)
+        if (!item || !item_get(item, index->key.part[i].name))
+            return false;
+    return true;
 }
 
 static bool same_member(const struct attr *a, const struct attr *b, struct text name)
@@ -71,7 +67,15 @@ static bool same_member(const struct attr *a, const struct attr *b, struct text 
     return x == y || (x && y && attr_equal(x, y));
 }
 
-static bool same_projection(const struct store_table_decl *table, const struct store_index_decl *index, const struct attr *before, const struct attr *after)
+static bool same_entry_key(const struct store_index_decl *index, const struct attr *before, const struct attr *after)
+{
+    for (size_t i = 0; i < store_key_parts(&index->key); i++)
+        if (!same_member(before, after, index->key.part[i].name))
+            return false;
+    return true;
+}
+
+static bool same_projection(const struct store_table *table, const struct store_index_decl *index, const struct attr *before, const struct attr *after)
 {
     for (const struct attr *at = before->first; at; at = at->next)
         if (projects(table, index, at->name) && !same_member(before, after, at->name))
@@ -84,15 +88,15 @@ static bool same_projection(const struct store_table_decl *table, const struct s
 
 static double index_units(const struct store_table *table, const struct store_index_decl *index, const struct attr *before, const struct attr *after)
 {
-    bool had = has_entry(index, before), has = has_entry(index, after);
+    bool had = ddb_has_entry(index, before), has = ddb_has_entry(index, after);
     size_t old = had ? ddb_projected_size(table, index, before) : 0, new = has ? ddb_projected_size(table, index, after) : 0;
     if (!had && !has)
         return 0;
     if (!had || !has)
         return ddb_write_units(had ? old : new);
-    if (!same_member(before, after, index->hash) || (index->range.len && !same_member(before, after, index->range)))
+    if (!same_entry_key(index, before, after))
         return ddb_write_units(old) + ddb_write_units(new);
-    return same_projection(store_table_decl(table), index, before, after) ? 0 : ddb_write_units(old > new ? old : new);
+    return same_projection(table, index, before, after) ? 0 : ddb_write_units(old > new ? old : new);
 }
 
 void ddb_capacity_write(struct ddb_capacity *capacity, const struct attr *before, const struct attr *after, double factor)

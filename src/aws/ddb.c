@@ -28,7 +28,23 @@ static const struct aws_operation operations[] = {
     ROW("UpdateTimeToLive", update_ttl, AWS_WRITE, ddb_update_ttl_prepare, ddb_update_ttl_perform, NULL)
     ROW("DescribeTimeToLive", table_alone, AWS_READ, ddb_describe_ttl_prepare, NULL, NULL)
     ROW("DescribeContinuousBackups", table_alone, AWS_READ, ddb_describe_backups_prepare, NULL, NULL)
-    ROW("UpdateContinuousBackups", update_backups, AWS_READ, ddb_update_backups_prepare, NULL, NULL)
+    ROW("UpdateContinuousBackups", update_backups, AWS_WRITE, ddb_update_backups_prepare, ddb_update_backups_perform, NULL)
+    ROW("RestoreTableToPointInTime", restore_time, AWS_WRITE, ddb_restore_time_prepare, ddb_restore_time_perform, NULL)
+    ROW("CreateBackup", create_backup, AWS_WRITE, ddb_create_backup_prepare, ddb_create_backup_perform, NULL)
+    ROW("DescribeBackup", backup_alone, AWS_READ, ddb_describe_backup_prepare, ddb_describe_backup_perform, NULL)
+    ROW("ListBackups", list_backups, AWS_SCAN, ddb_list_backups_prepare, ddb_list_backups_perform, NULL)
+    ROW("DeleteBackup", backup_alone, AWS_WRITE, ddb_delete_backup_prepare, ddb_delete_backup_perform, NULL)
+    ROW("RestoreTableFromBackup", restore_backup, AWS_WRITE, ddb_restore_backup_prepare, ddb_restore_backup_perform, NULL)
+    ROW("ExportTableToPointInTime", export_table, AWS_WRITE, ddb_export_prepare, ddb_export_perform, NULL)
+    ROW("DescribeExport", export_alone, AWS_READ, NULL, ddb_describe_export_perform, NULL)
+    ROW("ListExports", list_exports, AWS_SCAN, NULL, ddb_list_exports_perform, NULL)
+    ROW("ImportTable", import_table, AWS_WRITE, ddb_import_prepare, ddb_import_perform, NULL)
+    ROW("DescribeImport", import_alone, AWS_READ, NULL, ddb_describe_import_perform, NULL)
+    ROW("ListImports", list_imports, AWS_SCAN, NULL, ddb_list_imports_perform, NULL)
+    {"ExecuteStatement", &ddb_shape_execute_statement, AWS_READ, AWS_OWN_ACCESS, ddb_execute_statement_prepare, ddb_execute_statement_perform, ddb_execute_statement_answer},
+    {"BatchExecuteStatement", &ddb_shape_batch_execute, AWS_READ, AWS_OWN_ACCESS, ddb_batch_execute_prepare, ddb_batch_execute_perform, ddb_batch_execute_answer},
+    {"ExecuteTransaction", &ddb_shape_execute_transaction, AWS_READ, AWS_OWN_ACCESS, ddb_execute_transaction_prepare, ddb_execute_transaction_perform,
+        ddb_execute_transaction_answer},
     {0}
 };
 

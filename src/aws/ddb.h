@@ -2,7 +2,7 @@
  * What the files of the DynamoDB wire share. Nothing outside src/aws includes it.
  *
  * call.h is what all services share · ddb.c the table of operations · shapes.c the shapes of their requests · name.c keys and names · meta.c what the catalogue does not hold · schema.c, describe.c, table.c, update_table.c, settings.c the control plane · item.c,
- * write.c single items · batch.c · transact.c, token.c · query.c, page.c · capacity.c
+ * write.c single items · batch.c · transact.c, token.c · query.c, page.c · capacity.c · partiql*.c statements (partiql.h)
  */
 #ifndef WEIR_AWS_DDB_H
 #define WEIR_AWS_DDB_H
@@ -14,6 +14,9 @@ extern const struct aws_service ddb_service;
 /* ---- name.c ---- */
 /* The table's name from a name or an ARN. */
 int ddb_name(struct aws_call *call, const struct json *json, struct text *name);
+/* A table that this wire knows: not those that hold what other wires keep. NULL. */
+bool ddb_is_hidden(struct text name); /* tables that hold something else's rows, or are half of something */
+const struct store_table *ddb_find(const struct aws_call *call, struct text name);
 /* The table of the parameter TableName; the data plane's sentence when there is none. */
 int ddb_table(struct aws_call *call, const struct json *json, const struct store_table **table);
 int ddb_table_control(struct aws_call *call, struct text name, const struct store_table **table); /* the control plane's sentence */
@@ -22,6 +25,8 @@ int ddb_writable(struct aws_call *call, const struct store_table *table);
 void ddb_arn(struct aws_call *call, struct text table, struct buf *out);
 /* An item of the request: from JSON, checked. */
 int ddb_item(struct aws_call *call, const struct json *json, struct attr **item);
+/* The same checks of an item that came otherwise. */
+int ddb_item_check(struct aws_call *call, const struct attr *item);
 /* `key`: exactly the key attributes of the table ("The provided key element does not match the schema"). */
 int ddb_key(struct aws_call *call, const struct store_table *table, const struct json *json, struct attr **key);
 int ddb_key_check(struct aws_call *call, const struct store_table *table, const struct attr *key);
@@ -33,6 +38,8 @@ size_t ddb_key_names(const struct store_table *table, struct text names[2]);
 struct text ddb_key_bytes(struct arena *arena, const struct store_table *table, const struct attr *key);
 int ddb_projection_check(struct aws_call *call, struct expr_env *env, const struct store_table *table, const struct expr_projection *projection);
 const char *ddb_type_tag(enum attr_type type);
+
+#define DDB_DEFINITIONS_MAX (2 + 2 * STORE_INDEX_KEYS_MAX * STORE_INDEXES_MAX) /* key attributes of a table and its indexes */
 
 /* ---- capacity.c ---- */
 struct ddb_capacity {
@@ -50,6 +57,8 @@ enum ddb_return_capacity { DDB_CAPACITY_NONE, DDB_CAPACITY_TOTAL, DDB_CAPACITY_I
 enum ddb_return_capacity ddb_return_capacity(const struct aws_call *call);
 /* The bytes of an item as an index holds it. */
 size_t ddb_projected_size(const struct store_table *table, const struct store_index_decl *index, const struct attr *item);
+/* Has the item (NULL: no) all attributes of the index's key? */
+bool ddb_has_entry(const struct store_index_decl *index, const struct attr *item);
 /* {"ItemCollectionKey":..,"SizeEstimateRangeGB":[0,1]} */
 void ddb_collection_json(struct aws_call *call, const struct store_table *table, const struct attr *key);
 
@@ -75,6 +84,8 @@ struct ddb_meta {
     struct text stream_view;          /* empty: no stream */
     int64_t stream_ms;                /* when the stream (or the last one) began; 0: never */
     struct text on_demand, warm;      /* JSON as it came */
+    struct text restored_from, restored_backup; /* ARNs: of the table, and of the backup if it was one; empty: it was not restored */
+    int64_t restored_ms;              /* to which time */
     struct ddb_index_meta index[STORE_INDEXES_MAX];
     size_t indexes;
     struct ddb_tag tag[DDB_TAGS_MAX];
@@ -84,6 +95,9 @@ struct ddb_meta {
 int ddb_meta_get(struct store_view *view, struct arena *arena, struct text table, struct ddb_meta *meta);
 int ddb_meta_put(struct store_stage *stage, struct text table, const struct ddb_meta *meta);
 int ddb_meta_delete(struct store_stage *stage, struct text table);
+/* Its JSON, for backups. ERR_MEMORY; ERR_CORRUPT. */
+int ddb_meta_format(struct buf *out, const struct ddb_meta *meta);
+int ddb_meta_parse(struct arena *arena, struct text json, struct ddb_meta *meta);
 bool ddb_meta_is_local(const struct ddb_meta *meta, struct text index);
 /* Which of the table's indexes are local. */
 int ddb_locals(struct store_view *view, struct arena *arena, const struct store_table *table, bool local[STORE_INDEXES_MAX]);
@@ -99,8 +113,8 @@ int ddb_token_note(struct store_view *view, struct tick *tick, struct arena *are
 /* The shapes of shapes.c are named by the table of operations. */
 #define DDB_SHAPES(X)                                                                                                                     \
     X(create_table) X(describe_table) X(list_tables) X(delete_table) X(update_table) X(nothing) X(tag_resource) X(untag_resource)          \
-    X(list_tags) X(update_ttl) X(table_alone) X(update_backups) X(put_item) X(get_item) X(delete_item) X(update_item) X(batch_get)         \
-    X(batch_write) X(transact_get) X(transact_write) X(query) X(scan)
+    X(list_tags) X(update_ttl) X(table_alone) X(update_backups) X(create_backup) X(backup_alone) X(list_backups) X(restore_backup) X(restore_time) X(export_table) X(export_alone) X(list_exports) X(import_table) X(import_alone) X(list_imports) X(put_item) X(get_item) X(delete_item) X(update_item) X(batch_get)         \
+    X(batch_write) X(transact_get) X(transact_write) X(query) X(scan) X(execute_statement) X(batch_execute) X(execute_transaction)
 #define X(name) extern const struct shape ddb_shape_##name;
 DDB_SHAPES(X)
 #undef X
@@ -109,20 +123,27 @@ DDB_SHAPES(X)
 #define DDB_STEPS(X)                                                                                                                      \
     X(create_table_prepare) X(describe_table_prepare) X(list_tables_prepare) X(delete_table_prepare) X(update_table_prepare)               \
     X(limits_prepare) X(endpoints_prepare) X(tag_prepare) X(untag_prepare) X(list_tags_prepare) X(update_ttl_prepare)                      \
-    X(describe_ttl_prepare) X(describe_backups_prepare) X(update_backups_prepare) X(put_prepare) X(get_prepare) X(delete_prepare)          \
+    X(describe_ttl_prepare) X(describe_backups_prepare) X(update_backups_prepare) X(create_backup_prepare) X(describe_backup_prepare)        \
+    X(list_backups_prepare) X(delete_backup_prepare) X(restore_backup_prepare) X(restore_time_prepare) X(export_prepare) X(import_prepare) X(put_prepare) X(get_prepare) X(delete_prepare)          \
     X(update_prepare) X(batch_get_prepare) X(batch_write_prepare) X(transact_get_prepare) X(transact_write_prepare) X(query_prepare)       \
-    X(scan_prepare)
+    X(scan_prepare) X(execute_statement_prepare) X(batch_execute_prepare) X(execute_transaction_prepare)
 #define X(name) int ddb_##name(struct aws_call *call);
 DDB_STEPS(X)
 #undef X
 #define DDB_PERFORMS(X)                                                                                                                   \
+    X(update_backups) X(create_backup) X(describe_backup) X(list_backups) X(delete_backup) X(restore_backup) X(restore_time)              \
+    X(export) X(describe_export) X(list_exports) X(import) X(describe_import) X(list_imports)                                             \
     X(create_table) X(describe_table) X(delete_table) X(update_table) X(tag) X(untag) X(list_tags) X(update_ttl) X(put) X(get)             \
-    X(delete) X(update) X(batch_get) X(batch_write) X(transact_get) X(transact_write) X(page)
+    X(delete) X(update) X(batch_get) X(batch_write) X(transact_get) X(transact_write) X(page) X(execute_statement)        \
+    X(batch_execute) X(execute_transaction)
 #define X(name) int ddb_##name##_perform(struct aws_call *call, struct store_view *view, struct tick *tick);
 DDB_PERFORMS(X)
 #undef X
 void ddb_write_answer(struct aws_call *call);
 void ddb_batch_write_answer(struct aws_call *call);
 void ddb_transact_write_answer(struct aws_call *call);
+void ddb_execute_statement_answer(struct aws_call *call);
+void ddb_batch_execute_answer(struct aws_call *call);
+void ddb_execute_transaction_answer(struct aws_call *call);
 
 #endif

@@ -2,7 +2,7 @@
  * TableDescription. What AWS refreshes every six hours is exact here or an estimate, and says so in docs/dynamodb.md: ItemCount is exact; sizes, and the counts of
  * indexes that not every item enters, are projected from a sample of the first items.
  */
-#include "aws/ddb.h"
+#include "aws/streams.h"
 
 #include "base/clock.h"
 #include <stdio.h>
@@ -24,7 +24,7 @@ static void sample_item(struct sample *sample, const struct store_table *table, 
     sample->bytes += (int64_t)item_size(item);
     for (size_t i = 0; i < decl->indexes; i++) {
         const struct store_index_decl *index = &decl->index[i];
-        if (!item_get(item, index->hash) || (index->range.len && !item_get(item, index->range)))
+        if (!ddb_has_entry(index, item))
             continue;
         sample->index_items[i]++;
         sample->index_bytes[i] += (int64_t)ddb_projected_size(table, index, item);
@@ -60,61 +60,52 @@ static int64_t project(const struct sample *sample, int64_t of, int64_t count)
 
 /* ---- parts ---- */
 
-static void write_key(struct json_writer *w, struct text name, const char *type)
-{
-    if (!name.len)
-        return;
-    json_begin_object(w);
-    json_name(w, "AttributeName");
-    json_text(w, name);
-    json_name(w, "KeyType");
-    json_str(w, type);
-    json_end_object(w);
-}
-
-static void write_schema(struct json_writer *w, struct text hash, struct text range)
+static void write_schema(struct json_writer *w, const struct store_key *key)
 {
     json_name(w, "KeySchema");
     json_begin_array(w);
-    write_key(w, hash, "HASH");
-    write_key(w, range, "RANGE");
+    for (size_t i = 0; i < store_key_parts(key); i++) {
+        json_begin_object(w);
+        json_name(w, "AttributeName");
+        json_text(w, key->part[i].name);
+        json_name(w, "KeyType");
+        json_str(w, i < key->hashes ? "HASH" : "RANGE");
+        json_end_object(w);
+    }
     json_end_array(w);
 }
 
 struct definitions {
-    struct text name[2 + 2 * STORE_INDEXES_MAX];
-    enum attr_type type[2 + 2 * STORE_INDEXES_MAX];
+    struct store_key_part part[DDB_DEFINITIONS_MAX];
     size_t count;
 };
 
-static void define(struct definitions *d, struct text name, enum attr_type type)
+static void define(struct definitions *d, const struct store_key *key)
 {
-    for (size_t i = 0; i < d->count; i++)
-        if (text_equal(d->name[i], name))
-            return;
-    if (!name.len)
-        return;
-    d->name[d->count] = name;
-    d->type[d->count++] = type;
+    for (size_t i = 0; i < store_key_parts(key); i++) {
+        bool known = false;
+        for (size_t k = 0; k < d->count && !known; k++)
+            known = text_equal(d->part[k].name, key->part[i].name);
+        if (!known)
+            d->part[d->count++] = key->part[i];
+    }
 }
 
-static void write_definitions(struct json_writer *w, const struct store_table_decl *decl)
+static void write_definitions(struct json_writer *w, const struct store_table *table)
 {
+    const struct store_table_decl *decl = store_table_decl(table);
     struct definitions d = {.count = 0};
-    define(&d, decl->hash, decl->hash_type);
-    define(&d, decl->range, decl->range_type);
-    for (size_t i = 0; i < decl->indexes; i++) {
-        define(&d, decl->index[i].hash, decl->index[i].hash_type);
-        define(&d, decl->index[i].range, decl->index[i].range_type);
-    }
+    define(&d, store_key_of(table, NULL));
+    for (size_t i = 0; i < decl->indexes; i++)
+        define(&d, &decl->index[i].key);
     json_name(w, "AttributeDefinitions");
     json_begin_array(w);
     for (size_t i = 0; i < d.count; i++) {
         json_begin_object(w);
         json_name(w, "AttributeName");
-        json_text(w, d.name[i]);
+        json_text(w, d.part[i].name);
         json_name(w, "AttributeType");
-        json_str(w, ddb_type_tag(d.type[i]));
+        json_str(w, ddb_type_tag(d.part[i].type));
         json_end_object(w);
     }
     json_end_array(w);
@@ -180,6 +171,8 @@ struct describing {
     struct sample sample;
     int64_t count;
     const char *status;
+    struct text stream_view; /* empty: none goes on */
+    int64_t stream_ms;       /* of the latest; 0: there never was one */
 };
 
 static const struct ddb_index_meta *index_meta(const struct ddb_meta *meta, struct text name)
@@ -211,7 +204,7 @@ static void write_index(struct describing *d, size_t i)
     json_begin_object(w);
     json_name(w, "IndexName");
     json_text(w, index->name);
-    write_schema(w, index->hash, index->range);
+    write_schema(w, &index->key);
     write_projection(w, index);
     if (!meta->local) {
         bool ready = handle && store_index_ready(handle);
@@ -254,29 +247,43 @@ static void write_indexes(struct describing *d, const char *name, bool local)
 
 /* ---- the table ---- */
 
+/* A table of an application that keeps changes has a stream too, but no meta says so. */
+static int find_stream(struct describing *d, struct store_view *view)
+{
+    struct streams_row row;
+    d->stream_view = d->meta->stream_view;
+    d->stream_ms = d->meta->stream_ms;
+    if (d->stream_view.len || !store_table_decl(d->table)->changes)
+        return 0;
+    int code = streams_current(view, d->call->arena, d->table, &row);
+    if (!code) {
+        d->stream_view = text_of(streams_view_name(row.view));
+        d->stream_ms = row.label_ms;
+    }
+    return code == ERR_NOT_FOUND ? 0 : code;
+}
+
 static void write_stream(struct describing *d)
 {
     struct json_writer *w = &d->call->w;
-    char label[CLOCK_ISO_SIZE];
+    char label[STREAMS_LABEL_SIZE];
     struct buf arn;
-    if (d->meta->stream_view.len) {
+    if (d->stream_view.len) {
         json_name(w, "StreamSpecification");
         json_begin_object(w);
         json_name(w, "StreamEnabled");
         json_bool(w, true);
         json_name(w, "StreamViewType");
-        json_text(w, d->meta->stream_view);
+        json_text(w, d->stream_view);
         json_end_object(w);
     }
-    if (!d->meta->stream_ms)
+    if (!d->stream_ms)
         return;
-    clock_format_iso(d->meta->stream_ms, label);
-    label[23] = 0; /* AWS's labels carry no zone */
+    streams_label(d->stream_ms, label);
     json_name(w, "LatestStreamLabel");
     json_str(w, label);
     buf_init(&arn, 2048);
-    ddb_arn(d->call, store_table_name(d->table), &arn);
-    buf_add_format(&arn, "/stream/%s", label);
+    streams_arn_add(d->call, store_table_name(d->table), d->stream_ms, &arn);
     json_name(w, "LatestStreamArn");
     json_text(w, buf_text(&arn));
     buf_fini(&arn);
@@ -305,10 +312,27 @@ static void write_billing(struct json_writer *w, const struct ddb_meta *meta)
     }
 }
 
+static void write_restore(struct json_writer *w, const struct ddb_meta *meta, const struct store_table *table)
+{
+    if (!meta->restored_ms)
+        return;
+    json_name(w, "RestoreSummary");
+    json_begin_object(w);
+    if (meta->restored_backup.len) {
+        json_name(w, "SourceBackupArn");
+        json_text(w, meta->restored_backup);
+    }
+    json_name(w, "SourceTableArn");
+    json_text(w, meta->restored_from);
+    aws_time_json(w, "RestoreDateTime", meta->restored_ms);
+    json_name(w, "RestoreInProgress");
+    json_bool(w, store_table_filling(table));
+    json_end_object(w);
+}
+
 int ddb_describe(struct aws_call *call, struct store_view *view, const struct store_table *table, const struct ddb_meta *meta, const char *status)
 {
     struct json_writer *w = &call->w;
-    const struct store_table_decl *decl = store_table_decl(table);
     struct describing *d = arena_zalloc(call->arena, sizeof(*d));
     if (!d)
         return aws_no_memory(call);
@@ -318,16 +342,18 @@ int ddb_describe(struct aws_call *call, struct store_view *view, const struct st
     d->status = status;
     d->count = store_table_count(table);
     int code = strcmp(status, "CREATING") ? take_sample(view, table, call->arena, &d->sample) : 0;
+    if (!code)
+        code = find_stream(d, view);
     if (code)
         return aws_store_fail(call, code, NULL);
     struct buf arn;
     buf_init(&arn, 2048);
     ddb_arn(call, store_table_name(table), &arn);
     json_begin_object(w);
-    write_definitions(w, decl);
+    write_definitions(w, table);
     json_name(w, "TableName");
     json_text(w, store_table_name(table));
-    write_schema(w, decl->hash, decl->range);
+    write_schema(w, store_key_of(table, NULL));
     json_name(w, "TableStatus");
     json_str(w, status);
     aws_time_json(w, "CreationDateTime", meta->created_ms);
@@ -343,6 +369,7 @@ int ddb_describe(struct aws_call *call, struct store_view *view, const struct st
     write_indexes(d, "LocalSecondaryIndexes", true);
     write_indexes(d, "GlobalSecondaryIndexes", false);
     write_stream(d);
+    write_restore(w, meta, table);
     json_name(w, "DeletionProtectionEnabled");
     json_bool(w, meta->is_protected);
     json_end_object(w);

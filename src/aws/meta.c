@@ -66,6 +66,9 @@ static void read_meta(const struct json *root, struct ddb_meta *meta)
     meta->stream_ms = number(root, "streamAt");
     meta->on_demand = raw_of(root, "onDemand");
     meta->warm = raw_of(root, "warm");
+    meta->restored_from = aws_param_text(root, "restoredFrom");
+    meta->restored_backup = aws_param_text(root, "restoredBackup");
+    meta->restored_ms = number(root, "restoredTo");
     read_indexes(json_get_str(root, "indexes"), meta);
     const struct json *tags = json_get_str(root, "tags");
     for (const struct json *at = tags ? tags->first : NULL; at && meta->tags < DDB_TAGS_MAX; at = at->next)
@@ -171,6 +174,10 @@ static void write_meta(struct json_writer *w, const struct ddb_meta *meta)
     name_i64(w, "streamAt", meta->stream_ms);
     name_raw(w, "onDemand", meta->on_demand);
     name_raw(w, "warm", meta->warm);
+    name_text(w, "restoredFrom", meta->restored_from);
+    name_text(w, "restoredBackup", meta->restored_backup);
+    if (meta->restored_ms)
+        name_i64(w, "restoredTo", meta->restored_ms);
     json_name(w, "indexes");
     json_begin_array(w);
     for (size_t i = 0; i < meta->indexes; i++)
@@ -184,6 +191,25 @@ static void write_meta(struct json_writer *w, const struct ddb_meta *meta)
     }
     json_end_object(w);
     json_end_object(w);
+}
+
+int ddb_meta_format(struct buf *out, const struct ddb_meta *meta)
+{
+    struct json_writer w;
+    json_writer_init(&w, out);
+    write_meta(&w, meta);
+    return out->failed ? ERR_MEMORY : 0;
+}
+
+int ddb_meta_parse(struct arena *arena, struct text json, struct ddb_meta *meta)
+{
+    const struct json *root;
+    memset(meta, 0, sizeof(*meta));
+    int code = json_parse(arena, json, JSON_COPY, &root, NULL);
+    if (code)
+        return code == ERR_MEMORY ? code : ERR_CORRUPT;
+    read_meta(root, meta);
+    return 0;
 }
 
 int ddb_meta_put(struct store_stage *stage, struct text table, const struct ddb_meta *meta)

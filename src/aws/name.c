@@ -1,7 +1,9 @@
 /* Tables, keys and items as requests name them, with AWS's sentences for what does not fit. */
 #include "aws/ddb.h"
 
+#include "gateway/records.h"
 #include "store/key.h"
+#include "tick/job.h"
 
 #define NAME_BYTES_MAX 65535 /* of an attribute that is no key */
 
@@ -47,19 +49,31 @@ int ddb_name(struct aws_call *call, const struct json *json, struct text *name)
     return 0;
 }
 
+bool ddb_is_hidden(struct text name)
+{
+    return gw_records_is_table(name) || text_starts(name, TEXT(JOB_SCRATCH));
+}
+
+const struct store_table *ddb_find(const struct aws_call *call, struct text name)
+{
+    return ddb_is_hidden(name) ? NULL : store_table_find(call->store, name);
+}
+
 int ddb_table(struct aws_call *call, const struct json *json, const struct store_table **table)
 {
     struct text name;
     int code = ddb_name(call, json, &name);
     if (code)
         return code;
-    *table = store_table_find(call->store, name);
+    *table = ddb_find(call, name);
+    if (*table && store_table_filling(*table))
+        *table = NULL; /* its items are on their way: nobody sees half of a table */
     return *table ? 0 : aws_fail(call, DDB_NOT_FOUND, "Requested resource not found");
 }
 
 int ddb_table_control(struct aws_call *call, struct text name, const struct store_table **table)
 {
-    *table = store_table_find(call->store, name);
+    *table = ddb_find(call, name);
     return *table ? 0 : aws_fail(call, DDB_NOT_FOUND, "Requested resource not found: Table: %.*s not found", TEXT_FMT(name));
 }
 
@@ -83,14 +97,17 @@ int ddb_item(struct aws_call *call, const struct json *json, struct attr **item)
 {
     struct err err = {0};
     int code = item_from_wire(call->arena, json, item, &err);
-    for (const struct attr *at = code ? NULL : (*item)->first; at; at = at->next)
+    return code ? wire_fail(call, code, &err) : ddb_item_check(call, *item);
+}
+
+int ddb_item_check(struct aws_call *call, const struct attr *item)
+{
+    struct err err = {0};
+    for (const struct attr *at = item->first; at; at = at->next)
         if (at->name.len > NAME_BYTES_MAX)
             return aws_fail(call, AWS_VALIDATION, "One or more parameter values were invalid: Attribute name is too large, must be less than 65536 bytes");
-    if (!code) {
-        code = item_check(*item, &err);
-        code = code == ERR_TYPE ? ERR_INVALID : code; /* the wire's types are right, the values are not */
-    }
-    return code ? wire_fail(call, code, &err) : 0;
+    int code = item_check(item, &err);
+    return code ? wire_fail(call, code == ERR_TYPE ? ERR_INVALID : code, &err) : 0; /* the wire's types are right, the values are not */
 }
 
 size_t ddb_key_names(const struct store_table *table, struct text names[2])
@@ -123,6 +140,16 @@ struct attr *ddb_key_of(struct arena *arena, const struct store_table *table, co
     return key;
 }
 
+/* The bytes of a key's hash attributes, or of its range attributes. */
+static int check_size(struct aws_call *call, size_t bytes, bool is_hash)
+{
+    if (is_hash && bytes > ITEM_HASH_KEY_MAX)
+        return aws_fail(call, AWS_VALIDATION, "One or more parameter values were invalid: Size of hashkey has exceeded the maximum size limit of2048 bytes");
+    if (!is_hash && bytes > ITEM_RANGE_KEY_MAX)
+        return aws_fail(call, AWS_VALIDATION, "One or more parameter values were invalid: Aggregated size of all range keys has exceeded the size limit of 1024 bytes");
+    return 0;
+}
+
 /* A key attribute's value, whatever the request calls it. */
 static int check_value(struct aws_call *call, struct text name, const struct attr *value, bool is_hash)
 {
@@ -132,11 +159,7 @@ static int check_value(struct aws_call *call, struct text name, const struct att
         return aws_fail(call, AWS_VALIDATION,
             "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty %s value. Key: %.*s",
             value->type == ATTR_STRING ? "string" : "binary", TEXT_FMT(name));
-    if (is_hash && value->text.len > ITEM_HASH_KEY_MAX)
-        return aws_fail(call, AWS_VALIDATION, "One or more parameter values were invalid: Size of hashkey has exceeded the maximum size limit of2048 bytes");
-    if (!is_hash && value->text.len > ITEM_RANGE_KEY_MAX)
-        return aws_fail(call, AWS_VALIDATION, "One or more parameter values were invalid: Aggregated size of all range keys has exceeded the size limit of 1024 bytes");
-    return 0;
+    return check_size(call, value->text.len, is_hash);
 }
 
 int ddb_key_check(struct aws_call *call, const struct store_table *table, const struct attr *key)
@@ -166,11 +189,12 @@ static int check_member(struct aws_call *call, const struct attr *item, struct t
     return check_value(call, name, value, is_hash);
 }
 
-static int check_index_member(struct aws_call *call, const struct attr *item, const struct store_index_decl *index, struct text name, enum attr_type type, bool is_hash)
+/* `used`: bytes of the index's key attributes of this kind before it, itself included. */
+static int check_index_member(struct aws_call *call, const struct attr *value, const struct store_index_decl *index, size_t part, size_t used)
 {
-    const struct attr *value = item_get(item, name);
-    if (!value)
-        return 0;
+    struct text name = index->key.part[part].name;
+    enum attr_type type = index->key.part[part].type;
+    bool is_hash = part < index->key.hashes;
     if (value->type != type)
         return aws_fail(call, AWS_VALIDATION,
             "One or more parameter values were invalid: Type mismatch for Index Key %.*s Expected: %s Actual: %s IndexName: %.*s", TEXT_FMT(name),
@@ -180,7 +204,23 @@ static int check_index_member(struct aws_call *call, const struct attr *item, co
             "One or more parameter values are not valid. A value specified for a secondary index key is not supported. The AttributeValue for a key attribute "
             "cannot contain an empty %s value. IndexName: %.*s, IndexKey: %.*s",
             type == ATTR_STRING ? "string" : "binary", TEXT_FMT(index->name), TEXT_FMT(name));
-    return check_value(call, name, value, is_hash);
+    return check_size(call, used, is_hash);
+}
+
+static int check_index(struct aws_call *call, const struct attr *item, const struct store_index_decl *index)
+{
+    size_t used[2] = {0, 0};
+    for (size_t i = 0; i < store_key_parts(&index->key); i++) {
+        const struct attr *value = item_get(item, index->key.part[i].name);
+        size_t *bytes = &used[i >= index->key.hashes];
+        if (!value)
+            continue;
+        *bytes += value->type == ATTR_STRING || value->type == ATTR_BINARY ? value->text.len : 0;
+        int code = check_index_member(call, value, index, i, *bytes);
+        if (code)
+            return code;
+    }
+    return 0;
 }
 
 int ddb_item_keys(struct aws_call *call, const struct store_table *table, const struct attr *item)
@@ -189,12 +229,8 @@ int ddb_item_keys(struct aws_call *call, const struct store_table *table, const 
     int code = check_member(call, item, decl->hash, decl->hash_type, true);
     if (!code && decl->range.len)
         code = check_member(call, item, decl->range, decl->range_type, false);
-    for (size_t i = 0; i < decl->indexes && !code; i++) {
-        const struct store_index_decl *index = &decl->index[i];
-        code = check_index_member(call, item, index, index->hash, index->hash_type, true);
-        if (!code && index->range.len)
-            code = check_index_member(call, item, index, index->range, index->range_type, false);
-    }
+    for (size_t i = 0; i < decl->indexes && !code; i++)
+        code = check_index(call, item, &decl->index[i]);
     return code;
 }
 

@@ -25,9 +25,7 @@ struct walk {
 static bool index_has(const struct ddb_page *page, struct text name)
 {
     const struct store_index_decl *index = store_index_decl(page->index);
-    const struct store_table_decl *table = store_table_decl(page->table);
-    if (index->projection == STORE_PROJECT_ALL || text_equal(name, table->hash) || text_equal(name, table->range) || text_equal(name, index->hash) ||
-        text_equal(name, index->range))
+    if (index->projection == STORE_PROJECT_ALL || store_key_has(store_key_of(page->table, NULL), name) || store_key_has(&index->key, name))
         return true;
     for (size_t i = 0; i < index->includes; i++)
         if (text_equal(index->include[i], name))
@@ -119,30 +117,27 @@ static int take_item(struct walk *walk, const struct attr *item)
     return 0;
 }
 
-static void write_member(struct json_writer *w, const struct attr *item, struct text name)
+/* The attributes of a key but for those of `but` (may be NULL). */
+static void write_key(struct json_writer *w, const struct attr *item, const struct store_key *key, const struct store_key *but)
 {
-    const struct attr *value = name.len ? item_get(item, name) : NULL;
-    if (!value)
-        return;
-    json_name_text(w, name);
-    attr_to_wire(w, value);
+    for (size_t i = 0; i < store_key_parts(key); i++) {
+        const struct attr *value = item_get(item, key->part[i].name);
+        if (!value || (but && store_key_has(but, key->part[i].name)))
+            continue;
+        json_name_text(w, key->part[i].name);
+        attr_to_wire(w, value);
+    }
 }
 
 static void write_last_key(struct walk *walk, const struct attr *item)
 {
     struct json_writer *w = &walk->call->w;
-    const struct store_table_decl *table = store_table_decl(walk->page->table);
+    const struct store_key *table = store_key_of(walk->page->table, NULL);
     json_name(w, "LastEvaluatedKey");
     json_begin_object(w);
-    write_member(w, item, table->hash);
-    write_member(w, item, table->range);
-    if (walk->page->index) {
-        const struct store_index_decl *index = store_index_decl(walk->page->index);
-        if (!text_equal(index->hash, table->hash) && !text_equal(index->hash, table->range))
-            write_member(w, item, index->hash);
-        if (!text_equal(index->range, table->hash) && !text_equal(index->range, table->range))
-            write_member(w, item, index->range);
-    }
+    write_key(w, item, table, NULL);
+    if (walk->page->index)
+        write_key(w, item, &store_index_decl(walk->page->index)->key, table);
     json_end_object(w);
 }
 
@@ -213,7 +208,9 @@ static int open_cursor(struct walk *walk, struct store_cursor **cursor)
     struct err err = {0};
     struct store_query query = {.table = page->table, .index = page->index, .backward = page->backward, .after = page->after};
     if (page->is_query) {
-        query.hash = page->range.hash[0];
+        memcpy(query.hash, page->range.hash, sizeof(query.hash));
+        memcpy(query.equal, page->range.equal, sizeof(query.equal));
+        query.equals = page->range.equals;
         query.op = page->range.op;
         query.low = page->range.low;
         query.high = page->range.high;
@@ -224,17 +221,51 @@ static int open_cursor(struct walk *walk, struct store_cursor **cursor)
     return code ? aws_store_fail(walk->call, code, &err) : 0;
 }
 
+/* One range after the other until the page is full. While one is read, the page's range and start are its own. */
+static int read_ranges(struct walk *walk, const struct attr **last)
+{
+    struct ddb_page *page = walk->page;
+    const struct attr *after = page->after;
+    struct store_cursor *cursor;
+    size_t at = page->first;
+    int code;
+    do {
+        if (page->ranges)
+            page->range = page->each[at];
+        page->after = at == page->first ? after : NULL;
+        code = open_cursor(walk, &cursor);
+        if (code)
+            break;
+        code = read_items(walk, cursor, last);
+        store_cursor_close(cursor);
+    } while (!code && !*last && ++at < page->ranges);
+    page->after = after;
+    return code;
+}
+
+static void write_counts(struct walk *walk, const struct attr *last)
+{
+    json_name(&walk->call->w, "Count");
+    json_i64(&walk->call->w, walk->count);
+    json_name(&walk->call->w, "ScannedCount");
+    json_i64(&walk->call->w, walk->scanned);
+    if (last)
+        write_last_key(walk, last);
+}
+
 int ddb_page_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
 {
     (void)tick;
+    return ddb_page_run(call, view, call->state);
+}
+
+int ddb_page_run(struct aws_call *call, struct store_view *view, struct ddb_page *page)
+{
     struct json_writer *w = &call->w;
-    struct walk walk = {.call = call, .page = call->state, .view = view};
-    struct store_cursor *cursor;
-    const struct attr *last;
-    walk.counts = walk.page->select == DDB_SELECT_COUNT;
-    int code = walk.page->index ? check_index(&walk) : 0;
-    if (!code)
-        code = open_cursor(&walk, &cursor);
+    struct walk walk = {.call = call, .page = page, .view = view};
+    const struct attr *last = NULL;
+    walk.counts = page->select == DDB_SELECT_COUNT;
+    int code = page->index ? check_index(&walk) : 0;
     if (code)
         return code;
     json_begin_object(w);
@@ -242,18 +273,17 @@ int ddb_page_perform(struct aws_call *call, struct store_view *view, struct tick
         json_name(w, "Items");
         json_begin_array(w);
     }
-    code = read_items(&walk, cursor, &last);
-    store_cursor_close(cursor);
+    code = read_ranges(&walk, &last);
     if (code)
         return code;
     if (!walk.counts)
         json_end_array(w);
-    json_name(w, "Count");
-    json_i64(w, walk.count);
-    json_name(w, "ScannedCount");
-    json_i64(w, walk.scanned);
-    if (last)
-        write_last_key(&walk, last);
+    if (!page->more)
+        write_counts(&walk, last);
+    else if (last)
+        code = page->more(call, page, last);
+    if (code)
+        return code;
     write_capacity(&walk);
     json_end_object(w);
     return 0;

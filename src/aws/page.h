@@ -19,6 +19,11 @@ struct ddb_page {
     bool backward, consistent;
     const struct attr *after;                  /* ExclusiveStartKey */
     int64_t segment, segments;                 /* segments 0: not parallel */
+    const struct expr_key_range *each;         /* of a statement with several hash keys: read one after the other, in place of `range` */
+    size_t ranges, first;                      /* `after` lies in the first one that is read */
+    int (*more)(struct aws_call *call, const struct ddb_page *page, const struct attr *last); /* writes where a statement's next page begins; NULL: Query, Scan */
 };
+/* Reads and writes one page as the whole answer. The page may be run again. 0, ERR_COLD, or negative with the fault noted. */
+int ddb_page_run(struct aws_call *call, struct store_view *view, struct ddb_page *page);
 
 #endif

@@ -100,27 +100,23 @@ static int find_index(struct reading *r)
     return r->page->index ? 0 : aws_fail(call, AWS_VALIDATION, "The table does not have the specified index: %.*s", TEXT_FMT(name->text));
 }
 
-static size_t key_names(const struct ddb_page *page, struct text names[2])
+static const struct store_key *page_key(const struct ddb_page *page)
 {
-    if (!page->index)
-        return ddb_key_names(page->table, names);
-    const struct store_index_decl *index = store_index_decl(page->index);
-    names[0] = index->hash;
-    names[1] = index->range;
-    return index->range.len ? 2 : 1;
+    return store_key_of(page->table, page->index);
 }
 
 static int check_keys(struct reading *r)
 {
-    struct text names[2], table[2];
-    size_t n = key_names(r->page, names), m = ddb_key_names(r->page->table, table);
-    struct expr_key_schema schema;
+    const struct store_key *key = page_key(r->page);
+    struct text names[2 * STORE_INDEX_KEYS_MAX], table[2];
+    size_t m = ddb_key_names(r->page->table, table);
     int code = 0;
     if (r->page->is_query) {
-        expr_key_schema_of(&schema, r->page->table, r->page->index);
-        code = expr_key_condition_resolve(&r->env, r->keys, &schema, &r->page->range);
+        for (size_t i = 0; i < store_key_parts(key); i++)
+            names[i] = key->part[i].name;
+        code = expr_key_condition_resolve(&r->env, r->keys, key, &r->page->range);
         if (!code && r->page->filter)
-            code = expr_condition_check_keys(&r->env, r->page->filter, names, n);
+            code = expr_condition_check_keys(&r->env, r->page->filter, names, store_key_parts(key));
     }
     if (!code && r->page->filter)
         code = expr_condition_check_paths(&r->env, r->page->filter, table, m);
@@ -131,26 +127,23 @@ static int check_keys(struct reading *r)
 
 /* ---- the starting key ---- */
 
-static bool has_key(const struct attr *key, struct text name, enum attr_type type, size_t *seen)
+/* Has the starting key all attributes of `of`? Those that `but` (may be NULL) does not name are counted in `seen`. */
+static bool has_key(const struct attr *key, const struct store_key *of, const struct store_key *but, size_t *seen)
 {
-    const struct attr *value = name.len ? item_get(key, name) : NULL;
-    if (!name.len)
-        return true;
-    (*seen)++;
-    return value && value->type == type && (type == ATTR_NUMBER || value->text.len);
+    for (size_t i = 0; i < store_key_parts(of); i++) {
+        const struct attr *value = item_get(key, of->part[i].name);
+        *seen += !but || !store_key_has(but, of->part[i].name);
+        if (!value || value->type != of->part[i].type || (value->type != ATTR_NUMBER && !value->text.len))
+            return false;
+    }
+    return true;
 }
 
 static bool key_fits(const struct ddb_page *page, const struct attr *key)
 {
-    const struct store_table_decl *table = store_table_decl(page->table);
+    const struct store_key *table = store_key_of(page->table, NULL);
     size_t seen = 0;
-    bool fits = has_key(key, table->hash, table->hash_type, &seen) && has_key(key, table->range, table->range_type, &seen);
-    if (fits && page->index) {
-        const struct store_index_decl *index = store_index_decl(page->index);
-        bool hash_is_new = !text_equal(index->hash, table->hash) && !text_equal(index->hash, table->range);
-        bool range_is_new = !text_equal(index->range, table->hash) && !text_equal(index->range, table->range);
-        fits = (!hash_is_new || has_key(key, index->hash, index->hash_type, &seen)) && (!range_is_new || has_key(key, index->range, index->range_type, &seen));
-    }
+    bool fits = has_key(key, table, NULL, &seen) && (!page->index || has_key(key, page_key(page), table, &seen));
     return fits && key->count == seen;
 }
 
@@ -184,12 +177,32 @@ static bool in_range(const struct expr_key_range *range, const struct attr *valu
     }
 }
 
+/* Does the condition's hash hold for the starting key? */
+static bool in_partition(const struct ddb_page *page, const struct attr *start)
+{
+    const struct store_key *key = page_key(page);
+    for (size_t i = 0; i < key->hashes; i++)
+        if (compare(item_get(start, key->part[i].name), page->range.hash[i]))
+            return false;
+    return true;
+}
+
+static bool in_ranges(const struct ddb_page *page, const struct attr *start)
+{
+    const struct expr_key_range *range = &page->range;
+    const struct store_key *key = page_key(page);
+    const struct store_key_part *part = &key->part[key->hashes];
+    for (size_t i = 0; i < range->equals; i++)
+        if (compare(item_get(start, part[i].name), range->equal[i]))
+            return false;
+    return range->op == STORE_RANGE_ALL || in_range(range, item_get(start, part[range->equals].name));
+}
+
 static int read_after(struct reading *r)
 {
     struct aws_call *call = r->call;
     struct ddb_page *page = r->page;
     const struct json *given = shape_get(call->in, "ExclusiveStartKey");
-    struct text names[2];
     struct attr *key = NULL;
     if (!given)
         return 0;
@@ -202,11 +215,10 @@ static int read_after(struct reading *r)
     page->after = key;
     if (!page->is_query)
         return 0;
-    size_t n = key_names(page, names);
-    if (compare(item_get(key, names[0]), page->range.hash[0]))
+    if (!in_partition(page, key))
         return aws_fail(call, AWS_VALIDATION, page->index ? "The provided starting key is invalid"
                                                          : "The provided starting key is outside query boundaries based on provided conditions");
-    if (n == 2 && !in_range(&page->range, item_get(key, names[1])))
+    if (!in_ranges(page, key))
         return aws_fail(call, AWS_VALIDATION, "The provided starting key is outside query boundaries based on provided conditions");
     return 0;
 }

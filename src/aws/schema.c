@@ -21,7 +21,8 @@ struct text ddb_schema_json(struct aws_call *call, const struct json *json)
 
 /* ---- keys ---- */
 
-static int read_keys(struct aws_call *call, const struct json *list, struct text *hash, struct text *range)
+/* The key of a table or of a local index: a hash attribute and perhaps a range attribute. */
+static int check_single_key(struct aws_call *call, const struct json *list)
 {
     const struct json *first = json_at(list, 0), *second = json_at(list, 1);
     if (list->count > 2)
@@ -30,13 +31,46 @@ static int read_keys(struct aws_call *call, const struct json *list, struct text
             TEXT_FMT(list->raw));
     if (!aws_param_is(first, "KeyType", "HASH"))
         return aws_fail(call, AWS_VALIDATION, "Invalid KeySchema: The first KeySchemaElement is not a HASH key type");
-    *hash = aws_param_text(first, "AttributeName");
-    *range = second ? aws_param_text(second, "AttributeName") : TEXT_NONE;
-    if (second && text_equal(*hash, *range))
+    if (second && text_equal(aws_param_text(first, "AttributeName"), aws_param_text(second, "AttributeName")))
         return aws_fail(call, AWS_VALIDATION, "Both the Hash Key and the Range Key element in the KeySchema have the same name");
     if (second && !aws_param_is(second, "KeyType", "RANGE"))
         return aws_fail(call, AWS_VALIDATION, "Invalid KeySchema: The second KeySchemaElement is not a RANGE key type");
     return 0;
+}
+
+/* The next attribute of a global index's key. */
+static int check_part(struct aws_call *call, const struct store_key *key, struct text name, bool is_hash)
+{
+    size_t count = is_hash ? key->hashes : key->ranges;
+    if (store_key_has(key, name) && !is_hash && store_key_parts(key) == 1)
+        return aws_fail(call, AWS_VALIDATION, "Both the Hash Key and the Range Key element in the KeySchema have the same name");
+    if (store_key_has(key, name))
+        return aws_fail(call, AWS_VALIDATION, "Invalid KeySchema: The attribute %.*s appears more than once in the KeySchema", TEXT_FMT(name));
+    if (is_hash && key->ranges)
+        return aws_fail(call, AWS_VALIDATION, "Invalid KeySchema: All HASH key elements must precede all RANGE key elements");
+    if (!is_hash && !key->hashes)
+        return aws_fail(call, AWS_VALIDATION, "Invalid KeySchema: The first KeySchemaElement is not a HASH key type");
+    if (count == STORE_INDEX_KEYS_MAX)
+        return aws_fail(call, AWS_VALIDATION, "Invalid KeySchema: A global secondary index has at most %d %s key elements", STORE_INDEX_KEYS_MAX,
+            is_hash ? "HASH" : "RANGE");
+    return 0;
+}
+
+/* `single`: of a table or a local index. The types come with the definitions. */
+static int read_key(struct aws_call *call, const struct json *list, bool single, struct store_key *key)
+{
+    int code = single ? check_single_key(call, list) : 0;
+    *key = (struct store_key){.hashes = 0};
+    for (const struct json *at = list->first; at && !code; at = at->next) {
+        struct text name = aws_param_text(at, "AttributeName");
+        bool is_hash = aws_param_is(at, "KeyType", "HASH");
+        code = single ? 0 : check_part(call, key, name, is_hash);
+        if (code)
+            break;
+        key->part[store_key_parts(key)].name = name;
+        (*(is_hash ? &key->hashes : &key->ranges))++;
+    }
+    return code;
 }
 
 static const struct json *definition_of(const struct json *definitions, struct text name)
@@ -54,7 +88,7 @@ static enum attr_type type_of(const struct json *definition)
 }
 
 struct used {
-    struct text name[2 + 2 * STORE_INDEXES_MAX];
+    struct text name[DDB_DEFINITIONS_MAX];
     size_t count;
 };
 
@@ -71,10 +105,9 @@ static void collect(const struct ddb_schema *schema, struct used *used)
 {
     use(used, schema->decl.hash);
     use(used, schema->decl.range);
-    for (size_t i = 0; i < schema->decl.indexes; i++) {
-        use(used, schema->decl.index[i].hash);
-        use(used, schema->decl.index[i].range);
-    }
+    for (size_t i = 0; i < schema->decl.indexes; i++)
+        for (size_t k = 0; k < store_key_parts(&schema->decl.index[i].key); k++)
+            use(used, schema->decl.index[i].key.part[k].name);
 }
 
 static void add_list(struct buf *out, const struct text *name, size_t count)
@@ -131,13 +164,14 @@ int ddb_schema_types(struct aws_call *call, struct ddb_schema *schema, const str
     int code = check_definitions(call, schema, definitions, &used, exact);
     if (code)
         return code;
-    decl->hash_type = type_of(definition_of(definitions, decl->hash));
+    if (decl->hash.len)
+        decl->hash_type = type_of(definition_of(definitions, decl->hash));
     if (decl->range.len)
         decl->range_type = type_of(definition_of(definitions, decl->range));
     for (size_t i = 0; i < decl->indexes; i++) {
-        decl->index[i].hash_type = type_of(definition_of(definitions, decl->index[i].hash));
-        if (decl->index[i].range.len)
-            decl->index[i].range_type = type_of(definition_of(definitions, decl->index[i].range));
+        struct store_key *key = &decl->index[i].key;
+        for (size_t k = 0; k < store_key_parts(key); k++)
+            key->part[k].type = type_of(definition_of(definitions, key->part[k].name));
     }
     return 0;
 }
@@ -162,12 +196,13 @@ static int read_projection(struct aws_call *call, const struct json *projection,
 
 static int check_local(struct aws_call *call, const struct ddb_schema *schema, const struct store_index_decl *index)
 {
-    if (!index->range.len)
+    struct text hash = index->key.part[0].name;
+    if (!index->key.ranges)
         return aws_fail(call, AWS_VALIDATION, INVALID "Index KeySchema does not have a range key for index: %.*s", TEXT_FMT(index->name));
-    if (!text_equal(index->hash, schema->decl.hash))
+    if (!text_equal(hash, schema->decl.hash))
         return aws_fail(call, AWS_VALIDATION,
             INVALID "Index KeySchema does not have the same leading hash key as table KeySchema for index: %.*s. index hash key: %.*s, table hash key: %.*s",
-            TEXT_FMT(index->name), TEXT_FMT(index->hash), TEXT_FMT(schema->decl.hash));
+            TEXT_FMT(index->name), TEXT_FMT(hash), TEXT_FMT(schema->decl.hash));
     return 0;
 }
 
@@ -206,7 +241,7 @@ int ddb_schema_add_index(struct aws_call *call, struct ddb_schema *schema, const
     struct store_index_decl *index = &decl->index[decl->indexes];
     memset(index, 0, sizeof(*index));
     index->name = name;
-    int code = read_keys(call, shape_get(json, "KeySchema"), &index->hash, &index->range);
+    int code = read_key(call, shape_get(json, "KeySchema"), local, &index->key);
     if (!code)
         code = read_projection(call, shape_get(json, "Projection"), index);
     if (!code && local)
@@ -318,6 +353,7 @@ int ddb_schema_read(struct aws_call *call, struct ddb_schema *schema)
 {
     const struct json *in = call->in;
     int64_t now = clock_wall_ms();
+    struct store_key key;
     memset(schema, 0, sizeof(*schema));
     schema->decl.name = aws_param_text(in, "TableName");
     schema->meta.made = true;
@@ -327,7 +363,11 @@ int ddb_schema_read(struct aws_call *call, struct ddb_schema *schema)
     if (!code)
         code = read_billing(call, &schema->meta);
     if (!code)
-        code = read_keys(call, shape_get(in, "KeySchema"), &schema->decl.hash, &schema->decl.range);
+        code = read_key(call, shape_get(in, "KeySchema"), true, &key);
+    if (!code) {
+        schema->decl.hash = key.part[0].name;
+        schema->decl.range = key.part[1].name;
+    }
     if (!code)
         code = read_indexes(call, schema, "LocalSecondaryIndexes", true);
     if (!code)

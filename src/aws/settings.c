@@ -1,4 +1,4 @@
-/* What hangs on a table: tags, time to live, continuous backups (which are not there yet, and are said to be off). */
+/* What hangs on a table: tags, time to live. */
 #include "aws/schema.h"
 
 /* ---- tags ---- */
@@ -12,7 +12,7 @@ static int arn_table(struct aws_call *call, const struct store_table **table)
     int code = ddb_name(call, arn, &name);
     if (code)
         return code;
-    *table = store_table_find(call->store, name);
+    *table = ddb_find(call, name);
     return *table ? 0 : aws_fail(call, DDB_NOT_FOUND, "Requested resource not found: ResourcArn: %.*s not found", TEXT_FMT(arn->text));
 }
 
@@ -144,6 +144,8 @@ int ddb_update_ttl_perform(struct aws_call *call, struct store_view *view, struc
     if (!meta->made)
         return aws_fail(call, DDB_IN_USE, "Attempt to change a resource which is still in use: Table %.*s is declared by an application",
             TEXT_FMT(store_table_name(table)));
+    if (store_table_filling(table))
+        return aws_fail(call, DDB_IN_USE, "Attempt to change a resource which is still in use: Table is being created: %.*s", TEXT_FMT(store_table_name(table)));
     *decl = *store_table_decl(table);
     if (enable && decl->ttl.len)
         return text_equal(decl->ttl, attribute) ? aws_fail(call, AWS_VALIDATION, "TimeToLive is already enabled")
@@ -183,49 +185,4 @@ int ddb_describe_ttl_prepare(struct aws_call *call)
     json_end_object(w);
     json_end_object(w);
     return 0;
-}
-
-/* ---- continuous backups ---- */
-
-static int backup_table(struct aws_call *call)
-{
-    const struct json *given = shape_get(call->in, "TableName");
-    struct text name;
-    int code = ddb_name(call, given, &name);
-    if (code)
-        return code;
-    call->state = (void *)(uintptr_t)store_table_find(call->store, name);
-    return call->state ? 0 : aws_fail(call, DDB_TABLE_NOT_FOUND, "Table not found: %.*s", TEXT_FMT(name));
-}
-
-/* The status is off, for there are none: what AWS calls ENABLED for every table is true here when backups are built. */
-int ddb_describe_backups_prepare(struct aws_call *call)
-{
-    struct json_writer *w = &call->w;
-    int code = backup_table(call);
-    if (code)
-        return code;
-    json_begin_object(w);
-    json_name(w, "ContinuousBackupsDescription");
-    json_begin_object(w);
-    json_name(w, "ContinuousBackupsStatus");
-    json_str(w, "DISABLED");
-    json_name(w, "PointInTimeRecoveryDescription");
-    json_begin_object(w);
-    json_name(w, "PointInTimeRecoveryStatus");
-    json_str(w, "DISABLED");
-    json_end_object(w);
-    json_end_object(w);
-    json_end_object(w);
-    return 0;
-}
-
-int ddb_update_backups_prepare(struct aws_call *call)
-{
-    int code = backup_table(call);
-    if (code)
-        return code;
-    if (!aws_param_true(shape_get(call->in, "PointInTimeRecoverySpecification"), "PointInTimeRecoveryEnabled"))
-        return ddb_describe_backups_prepare(call); /* off it is */
-    return aws_fail(call, AWS_VALIDATION, "One or more parameter values were invalid: Point in time recovery is not available in this version");
 }

@@ -87,6 +87,8 @@ int shape_check_types(const struct shape *shape, const struct json *json, struct
         return check_integer(json, "Integer", err);
     case SHAPE_LONG:
         return check_integer(json, "Long", err);
+    case SHAPE_DOUBLE: /* "NaN" and "Infinity" are strings in JSON: the operation says what is wrong with them */
+        return json->type == JSON_NUMBER || json->type == JSON_STRING ? 0 : wrong_scalar(json, "Double", err);
     case SHAPE_TIME:
         return json->type == JSON_NUMBER ? 0 : wrong_scalar(json, "Date", err);
     case SHAPE_BOOLEAN:

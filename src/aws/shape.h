@@ -9,7 +9,7 @@
 #include "base/json.h"
 
 enum shape_type {
-    SHAPE_STRING, SHAPE_INTEGER, SHAPE_LONG, SHAPE_BOOLEAN, SHAPE_TIME, SHAPE_LIST, SHAPE_MAP, SHAPE_STRUCT,
+    SHAPE_STRING, SHAPE_INTEGER, SHAPE_LONG, SHAPE_BOOLEAN, SHAPE_TIME, SHAPE_DOUBLE, SHAPE_LIST, SHAPE_MAP, SHAPE_STRUCT,
     SHAPE_VALUES, /* a map of attribute values: only that it is an object is checked here */
     SHAPE_VALUE   /* one attribute value */
 };

@@ -125,6 +125,45 @@ static const struct shape_member recovery_members[] = {{"PointInTimeRecoveryEnab
 static const struct shape recovery = {.type = SHAPE_STRUCT, .member = recovery_members, .java = CLASS("PointInTimeRecoverySpecification")};
 INPUT(update_backups, {"TableName", &table_name, true}, {"PointInTimeRecoverySpecification", &recovery, true});
 
+static const struct shape backup_arn = {.type = SHAPE_STRING, .min = 37, .max = 1024};
+static const struct shape backup_type = {.type = SHAPE_STRING, .values = "ALL, SYSTEM, AWS_BACKUP, USER"};
+static const struct shape moment = {.type = SHAPE_TIME};
+INPUT(create_backup, {"TableName", &table_name, true}, {"BackupName", &table_name, true});
+INPUT(backup_alone, {"BackupArn", &backup_arn, true});
+INPUT(list_backups, {"TableName", &table_name, false}, {"Limit", &list_limit, false}, {"TimeRangeLowerBound", &moment, false},
+    {"TimeRangeUpperBound", &moment, false}, {"ExclusiveStartBackupArn", &backup_arn, false}, {"BackupType", &backup_type, false});
+#define RESTORE                                                                                                                           \
+    {"TargetTableName", &table_name, true}, {"BillingModeOverride", &billing_mode, false}, {"GlobalSecondaryIndexOverride", &gsis, false}, \
+        {"LocalSecondaryIndexOverride", &lsis, false}, {"ProvisionedThroughputOverride", &throughput, false},                             \
+        {"OnDemandThroughputOverride", &on_demand, false}, {"SSESpecificationOverride", &sse, false}
+INPUT(restore_backup, RESTORE, {"BackupArn", &backup_arn, true});
+INPUT(restore_time, {"SourceTableArn", &resource_arn, false}, {"SourceTableName", &table_name, false}, RESTORE,
+    {"UseLatestRestorableTime", &boolean, false}, {"RestoreDateTime", &moment, false});
+
+static const struct shape job_arn = {.type = SHAPE_STRING, .min = 37, .max = 1024};
+static const struct shape page_size = {.type = SHAPE_INTEGER, .min = 1, .max = 25};
+static const struct shape export_format = {.type = SHAPE_STRING, .values = "DYNAMODB_JSON, ION"};
+static const struct shape export_type = {.type = SHAPE_STRING, .values = "FULL_EXPORT, INCREMENTAL_EXPORT"};
+static const struct shape bucket_name = {.type = SHAPE_STRING, .max = 255};
+static const struct shape bucket_prefix = {.type = SHAPE_STRING, .max = 1024};
+static const struct shape input_format = {.type = SHAPE_STRING, .values = "DYNAMODB_JSON, ION, CSV"};
+static const struct shape input_compression = {.type = SHAPE_STRING, .values = "GZIP, ZSTD, NONE"};
+static const struct shape_member bucket_members[] = {{"S3BucketOwner", &any_string, false}, {"S3Bucket", &bucket_name, true}, {"S3KeyPrefix", &bucket_prefix, false}, END};
+static const struct shape bucket_source = {.type = SHAPE_STRUCT, .member = bucket_members, .java = CLASS("S3BucketSource")};
+static const struct shape_member creation_members[] = {{"TableName", &table_name, true}, {"AttributeDefinitions", &definitions, true}, {"KeySchema", &key_schema, true},
+    {"BillingMode", &billing_mode, false}, {"ProvisionedThroughput", &throughput, false}, {"OnDemandThroughput", &on_demand, false}, {"SSESpecification", &sse, false},
+    {"GlobalSecondaryIndexes", &gsis, false}, END};
+static const struct shape creation = {.type = SHAPE_STRUCT, .member = creation_members, .java = CLASS("TableCreationParameters")};
+INPUT(export_table, {"TableArn", &resource_arn, true}, {"ExportTime", &moment, false}, {"ClientToken", &any_string, false}, {"S3Bucket", &bucket_name, true},
+    {"S3BucketOwner", &any_string, false}, {"S3Prefix", &bucket_prefix, false}, {"S3SseAlgorithm", &any_string, false}, {"S3SseKmsKeyId", &any_string, false},
+    {"ExportFormat", &export_format, false}, {"ExportType", &export_type, false});
+INPUT(export_alone, {"ExportArn", &job_arn, true});
+INPUT(list_exports, {"TableArn", &resource_arn, false}, {"MaxResults", &page_size, false}, {"NextToken", &any_string, false});
+INPUT(import_table, {"ClientToken", &any_string, false}, {"S3BucketSource", &bucket_source, true}, {"InputFormat", &input_format, true},
+    {"InputCompressionType", &input_compression, false}, {"TableCreationParameters", &creation, true});
+INPUT(import_alone, {"ImportArn", &job_arn, true});
+INPUT(list_imports, {"TableArn", &resource_arn, false}, {"PageSize", &page_size, false}, {"NextToken", &any_string, false});
+
 /* ---- items ---- */
 static const struct shape names_map = {.type = SHAPE_MAP, .of = &any_string, .java = "java.util.Map<java.lang.String, java.lang.String>"};
 static const struct shape_member expected_members[] = {
@@ -218,3 +257,20 @@ INPUT(query, PAGE, {"KeyConditions", &conditions, false}, {"QueryFilter", &condi
 static const struct shape total_segments = {.type = SHAPE_INTEGER, .min = 1, .max = 1000000};
 static const struct shape segment = {.type = SHAPE_INTEGER, .min = 0, .max = 999999};
 INPUT(scan, PAGE, {"ScanFilter", &conditions, false}, {"TotalSegments", &total_segments, false}, {"Segment", &segment, false});
+
+/* ---- PartiQL ---- */
+static const struct shape statement_text = {.type = SHAPE_STRING, .min = 1, .max = 8192};
+static const struct shape parameters = {.type = SHAPE_LIST, .min = 1, .of = &value};
+static const struct shape next_token = {.type = SHAPE_STRING, .min = 1, .max = 32768};
+INPUT(execute_statement, {"Statement", &statement_text, true}, {"Parameters", &parameters, false}, {"ConsistentRead", &boolean, false},
+    {"NextToken", &next_token, false}, {"ReturnConsumedCapacity", &return_capacity, false}, {"Limit", &limit, false}, ON_FAILURE);
+static const struct shape_member batch_statement_members[] = {
+    {"Statement", &statement_text, true}, {"Parameters", &parameters, false}, {"ConsistentRead", &boolean, false}, ON_FAILURE, END};
+static const struct shape batch_statement = {.type = SHAPE_STRUCT, .member = batch_statement_members, .java = CLASS("BatchStatementRequest")};
+static const struct shape batch_statements = {.type = SHAPE_LIST, .min = 1, .max = 25, .of = &batch_statement};
+INPUT(batch_execute, {"Statements", &batch_statements, true}, {"ReturnConsumedCapacity", &return_capacity, false});
+static const struct shape_member transact_statement_members[] = {{"Statement", &statement_text, true}, {"Parameters", &parameters, false}, ON_FAILURE, END};
+static const struct shape transact_statement = {.type = SHAPE_STRUCT, .member = transact_statement_members, .java = CLASS("ParameterizedStatement")};
+static const struct shape transact_statements = {.type = SHAPE_LIST, .min = 1, .max = 100, .of = &transact_statement};
+INPUT(execute_transaction, {"TransactStatements", &transact_statements, true}, {"ClientRequestToken", &client_token, false},
+    {"ReturnConsumedCapacity", &return_capacity, false});

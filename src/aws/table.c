@@ -2,7 +2,9 @@
  * Tables made, described, listed and dropped. A table is usable as soon as CreateTable is acknowledged: its answer says CREATING as AWS's does, the next
  * DescribeTable ACTIVE. Tables that an application declared are listed and described like all others, but only their declaration changes or removes them.
  */
+#include "aws/backup.h"
 #include "aws/schema.h"
+#include "aws/streams.h"
 
 static void begin_member(struct aws_call *call, const char *name)
 {
@@ -16,7 +18,10 @@ int ddb_create_table_prepare(struct aws_call *call)
 {
     struct ddb_schema *schema = arena_alloc(call->arena, sizeof(*schema));
     call->state = schema;
-    return schema ? ddb_schema_read(call, schema) : aws_no_memory(call);
+    int code = schema ? ddb_schema_read(call, schema) : aws_no_memory(call);
+    if (!code && text_starts(schema->decl.name, TEXT("weir.")))
+        return aws_fail(call, AWS_VALIDATION, "One or more parameter values were invalid: table names that begin with weir. are kept for weir itself");
+    return code;
 }
 
 /* Also true for a table that was made earlier in the same tick. */
@@ -45,6 +50,8 @@ int ddb_create_table_perform(struct aws_call *call, struct store_view *view, str
     if (found)
         return aws_fail(call, DDB_IN_USE, "Table already exists: %.*s", TEXT_FMT(schema->decl.name));
     code = store_table_define(tick_stage(tick), &schema->decl, &table, &err);
+    if (!code && schema->meta.stream_view.len)
+        code = streams_follow(view, tick, call->arena, table, &schema->meta);
     if (!code)
         code = ddb_meta_put(tick_stage(tick), schema->decl.name, &schema->meta);
     if (code)
@@ -72,6 +79,8 @@ int ddb_describe_table_prepare(struct aws_call *call)
 static const char *status_of(const struct store_table *table)
 {
     const struct store_table_decl *decl = store_table_decl(table);
+    if (store_table_filling(table))
+        return "CREATING";
     for (size_t i = 0; i < decl->indexes; i++) {
         const struct store_index *index = store_index_find(table, decl->index[i].name);
         if (index && !store_index_ready(index))
@@ -111,7 +120,7 @@ int ddb_list_tables_prepare(struct aws_call *call)
     json_begin_array(w);
     const struct store_table *table = store_table_next(call->store, NULL);
     for (; table && n < limit; table = store_table_next(call->store, table)) {
-        if (start.len && text_compare(store_table_name(table), start) <= 0)
+        if ((start.len && text_compare(store_table_name(table), start) <= 0) || ddb_is_hidden(store_table_name(table)))
             continue;
         last = store_table_name(table);
         json_text(w, last);
@@ -148,6 +157,9 @@ int ddb_delete_table_perform(struct aws_call *call, struct store_view *view, str
         return aws_fail(call, DDB_IN_USE, "Attempt to change a resource which is still in use: Table %.*s is declared by an application", TEXT_FMT(name));
     if (meta->is_protected)
         return aws_fail(call, AWS_VALIDATION, "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.");
+    code = backup_table_ends(call, view, tick, table);
+    if (code)
+        return code;
     begin_member(call, "TableDescription");
     code = ddb_describe(call, view, table, meta, "DELETING");
     if (code)
@@ -156,6 +168,8 @@ int ddb_delete_table_perform(struct aws_call *call, struct store_view *view, str
     code = store_table_drop(tick_stage(tick), table, &err);
     if (code == ERR_NOT_FOUND)
         return aws_fail(call, DDB_NOT_FOUND, "Requested resource not found: Table: %.*s not found", TEXT_FMT(name));
+    if (!code)
+        code = streams_end(view, tick, call->arena, name);
     if (!code)
         code = ddb_meta_delete(tick_stage(tick), name);
     return code ? aws_store_fail(call, code, &err) : 0;

@@ -2,39 +2,17 @@
  * TransactWriteItems and TransactGetItems. A transaction is one call of the tick: its save point is the transaction's. All actions are judged, so that every one that
  * fails has its reason, and nothing is kept unless none does. There is no TransactionConflict: calls of a tick run one after the other.
  */
-#include "aws/keyset.h"
-#include "aws/write.h"
-
-#define TRANSACT_BYTES (4u << 20)
-#define TRANSACT_IO_BYTES (128u << 10) /* read on the io thread; more moves to a worker */
+#include "aws/transact.h"
 
 static const char CANCELLED[] = "Transaction cancelled, please refer cancellation reasons for specific reasons [";
 
 /* ---- TransactWriteItems ---- */
 
-struct reason {
-    const char *code; /* NULL: none */
-    struct text message;
-    const struct attr *item;
-};
-struct transaction {
-    struct ddb_write *write;
-    struct reason *reason;
-    size_t count;
-    struct text token;
-    uint64_t digest;
-    enum ddb_return_capacity capacity;
-    bool metrics, replayed;
-    bool (*local)[STORE_INDEXES_MAX];
-};
-
-/* FNV-1a over the actions as they came: only ever compared with the same client's own retry. */
-static uint64_t digest_of(struct text bytes)
+uint64_t ddb_digest(uint64_t seed, struct text bytes)
 {
-    uint64_t h = UINT64_C(0xcbf29ce484222325);
     for (size_t i = 0; i < bytes.len; i++)
-        h = (h ^ (unsigned char)bytes.data[i]) * UINT64_C(0x100000001b3);
-    return h ^ bytes.len;
+        seed = (seed ^ (unsigned char)bytes.data[i]) * UINT64_C(0x100000001b3);
+    return seed ^ bytes.len;
 }
 
 static int read_action(struct aws_call *call, const struct json *action, struct ddb_write *write)
@@ -56,64 +34,73 @@ static int read_action(struct aws_call *call, const struct json *action, struct 
     return ddb_write_read(call, object, kind, false, write);
 }
 
-static int read_actions(struct aws_call *call, struct transaction *t, const struct json *items)
+int ddb_transaction_create(struct aws_call *call, const struct json *items, struct ddb_transaction **out)
 {
-    struct ddb_keyset *seen = arena_zalloc(call->arena, sizeof(*seen));
-    size_t bytes = 0;
-    if (!seen)
-        return aws_no_memory(call);
-    for (const struct json *at = items->first; at; at = at->next) {
-        struct ddb_write *write = &t->write[t->count++];
-        int code = read_action(call, at, write);
-        if (code)
-            return code;
-        write->want_before = t->capacity != DDB_CAPACITY_NONE;
-        if (!write->key)
-            write->key = ddb_key_of(call->arena, write->table, write->item);
-        code = write->key ? ddb_keyset_add(seen, call->arena, write->table, write->key) : ERR_MEMORY;
-        if (code == ERR_DUPLICATE)
-            return aws_fail(call, AWS_VALIDATION, "Transaction request cannot include multiple operations on one item");
-        if (code)
-            return aws_no_memory(call);
-        bytes += item_size(write->item ? write->item : write->key);
-    }
-    return bytes <= TRANSACT_BYTES ? 0 : aws_fail(call, AWS_VALIDATION, "Collection size of items in a transaction cannot exceed 4MB");
-}
-
-int ddb_transact_write_prepare(struct aws_call *call)
-{
-    const struct json *items = shape_get(call->in, "TransactItems");
-    struct transaction *t = arena_zalloc(call->arena, sizeof(*t));
+    struct ddb_transaction *t = arena_zalloc(call->arena, sizeof(*t));
     if (!t)
         return aws_no_memory(call);
     call->state = t;
     t->write = arena_zalloc(call->arena, items->count * sizeof(*t->write));
     t->reason = arena_zalloc(call->arena, items->count * sizeof(*t->reason));
     t->local = arena_zalloc(call->arena, items->count * sizeof(*t->local));
-    if (!t->write || !t->reason || !t->local)
+    t->seen = arena_zalloc(call->arena, sizeof(*t->seen));
+    if (!t->write || !t->reason || !t->local || !t->seen)
         return aws_no_memory(call);
     t->token = aws_param_text(call->in, "ClientRequestToken");
-    t->digest = digest_of(items->raw);
+    t->digest = ddb_digest(DDB_DIGEST_SEED, items->raw);
     t->capacity = ddb_return_capacity(call);
     t->metrics = aws_param_is(call->in, "ReturnItemCollectionMetrics", "SIZE");
-    return read_actions(call, t, items);
+    *out = t;
+    return 0;
+}
+
+int ddb_transaction_add(struct aws_call *call, struct ddb_transaction *t)
+{
+    struct ddb_write *write = &t->write[t->count++];
+    write->want_before = t->capacity != DDB_CAPACITY_NONE;
+    if (!write->key)
+        write->key = ddb_key_of(call->arena, write->table, write->item);
+    int code = write->key ? ddb_keyset_add(t->seen, call->arena, write->table, write->key) : ERR_MEMORY;
+    if (code == ERR_DUPLICATE)
+        return aws_fail(call, AWS_VALIDATION, "Transaction request cannot include multiple operations on one item");
+    if (code)
+        return aws_no_memory(call);
+    t->bytes += item_size(write->item ? write->item : write->key);
+    return t->bytes <= DDB_TRANSACT_BYTES ? 0 : aws_fail(call, AWS_VALIDATION, "Collection size of items in a transaction cannot exceed 4MB");
+}
+
+int ddb_transact_write_prepare(struct aws_call *call)
+{
+    const struct json *items = shape_get(call->in, "TransactItems");
+    struct ddb_transaction *t = NULL;
+    int code = ddb_transaction_create(call, items, &t);
+    for (const struct json *at = items->first; at && !code; at = at->next) {
+        code = read_action(call, at, &t->write[t->count]);
+        if (!code)
+            code = ddb_transaction_add(call, t);
+    }
+    return code;
 }
 
 /* A fault of one action becomes its reason; what is no fault of the request ends the transaction. */
-static int take_reason(struct aws_call *call, struct reason *reason, const struct ddb_write *write, int code)
+static int take_reason(struct aws_call *call, struct ddb_reason *reason, const struct ddb_write *write, int code)
 {
     if (code == ERR_CONDITION) {
-        *reason = (struct reason){"ConditionalCheckFailed", TEXT("The conditional request failed"), write->item_on_failure ? write->before : NULL};
+        *reason = (struct ddb_reason){"ConditionalCheckFailed", TEXT("The conditional request failed"), write->item_on_failure ? write->before : NULL};
+        return 0;
+    }
+    if (code == ERR_EXISTS) {
+        *reason = (struct ddb_reason){"DuplicateItem", TEXT("Duplicate primary key exists in table"), write->item_on_failure ? write->before : NULL};
         return 0;
     }
     if (code == ERR_COLD || call->fault != AWS_VALIDATION)
         return code;
-    *reason = (struct reason){"ValidationError", call->message, NULL};
+    *reason = (struct ddb_reason){"ValidationError", call->message, NULL};
     call->fault = AWS_FINE;
     return 0;
 }
 
-static int cancel(struct aws_call *call, const struct transaction *t)
+static int cancel(struct aws_call *call, const struct ddb_transaction *t)
 {
     struct buf message, reasons;
     struct json_writer w;
@@ -123,7 +110,7 @@ static int cancel(struct aws_call *call, const struct transaction *t)
     buf_add_text(&message, text_of(CANCELLED));
     json_begin_array(&w);
     for (size_t i = 0; i < t->count; i++) {
-        const struct reason *reason = &t->reason[i];
+        const struct ddb_reason *reason = &t->reason[i];
         buf_add_format(&message, "%s%s", i ? ", " : "", reason->code ? reason->code : "None");
         json_begin_object(&w);
         json_name(&w, "Code");
@@ -147,13 +134,13 @@ static int cancel(struct aws_call *call, const struct transaction *t)
     return code;
 }
 
-static int run_actions(struct aws_call *call, struct store_view *view, struct transaction *t, struct tick *tick)
+static int run_actions(struct aws_call *call, struct store_view *view, struct ddb_transaction *t, struct tick *tick)
 {
     bool failed = false;
     for (size_t i = 0; i < t->count; i++) {
         struct store_save save = store_stage_save(tick_stage(tick));
         int code = ddb_write_run(call, view, &t->write[i]);
-        t->reason[i] = (struct reason){0};
+        t->reason[i] = (struct ddb_reason){0};
         if (code) {
             store_stage_rollback(tick_stage(tick), save);
             code = take_reason(call, &t->reason[i], &t->write[i], code);
@@ -167,7 +154,7 @@ static int run_actions(struct aws_call *call, struct store_view *view, struct tr
 
 int ddb_transact_write_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
 {
-    struct transaction *t = call->state;
+    struct ddb_transaction *t = call->state;
     int code = 0;
     t->replayed = false;
     if (t->token.len)
@@ -188,7 +175,7 @@ int ddb_transact_write_perform(struct aws_call *call, struct store_view *view, s
     return run_actions(call, view, t, tick);
 }
 
-static void sum(struct ddb_capacity *capacity, const struct transaction *t, const struct ddb_write *write)
+static void sum(struct ddb_capacity *capacity, const struct ddb_transaction *t, const struct ddb_write *write)
 {
     if (t->replayed)
         capacity->reads += 2 * ddb_read_units(item_size(write->item ? write->item : write->key), true); /* AWS reads again to answer a retry */
@@ -197,7 +184,7 @@ static void sum(struct ddb_capacity *capacity, const struct transaction *t, cons
 }
 
 /* One entry per table, in the order in which the tables come. */
-static void write_capacity(struct aws_call *call, const struct transaction *t)
+static void write_capacity(struct aws_call *call, const struct ddb_transaction *t)
 {
     json_name(&call->w, "ConsumedCapacity");
     json_begin_array(&call->w);
@@ -215,7 +202,7 @@ static void write_capacity(struct aws_call *call, const struct transaction *t)
     json_end_array(&call->w);
 }
 
-static void write_metrics(struct aws_call *call, const struct transaction *t)
+static void write_metrics(struct aws_call *call, const struct ddb_transaction *t)
 {
     struct json_writer *w = &call->w;
     json_name(w, "ItemCollectionMetrics");
@@ -237,10 +224,23 @@ static void write_metrics(struct aws_call *call, const struct transaction *t)
     json_end_object(w);
 }
 
+static void write_responses(struct aws_call *call, const struct ddb_transaction *t)
+{
+    json_name(&call->w, "Responses");
+    json_begin_array(&call->w);
+    for (size_t i = 0; i < t->count; i++) {
+        json_begin_object(&call->w);
+        json_end_object(&call->w);
+    }
+    json_end_array(&call->w);
+}
+
 void ddb_transact_write_answer(struct aws_call *call)
 {
-    const struct transaction *t = call->state;
+    const struct ddb_transaction *t = call->state;
     json_begin_object(&call->w);
+    if (t->responses)
+        write_responses(call, t);
     if (t->capacity)
         write_capacity(call, t);
     if (t->metrics && !t->replayed)
@@ -359,10 +359,10 @@ int ddb_transact_get_perform(struct aws_call *call, struct store_view *view, str
     json_name(&call->w, "Responses");
     json_begin_array(&call->w);
     for (size_t i = 0; i < t->count; i++) {
-        int code = view->cache_only && bytes > TRANSACT_IO_BYTES ? ERR_COLD : get_one(call, view, &t->get[i], &bytes);
+        int code = view->cache_only && bytes > DDB_TRANSACT_IO_BYTES ? ERR_COLD : get_one(call, view, &t->get[i], &bytes);
         if (code)
             return code;
-        if (bytes > TRANSACT_BYTES)
+        if (bytes > DDB_TRANSACT_BYTES)
             return aws_fail(call, AWS_VALIDATION, "Collection size of items in a transaction cannot exceed 4MB");
     }
     json_end_array(&call->w);

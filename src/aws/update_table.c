@@ -5,6 +5,7 @@
  * The request is judged twice: what it says alone in prepare; what it changes in the tick, on the table as it is then.
  */
 #include "aws/schema.h"
+#include "aws/streams.h"
 
 #define INVALID "One or more parameter values were invalid: "
 
@@ -154,8 +155,11 @@ static bool clashes(struct text name, enum attr_type type, struct text other, en
 static bool type_clashes(const struct store_table_decl *decl, struct text name, enum attr_type type)
 {
     bool found = clashes(name, type, decl->hash, decl->hash_type) || clashes(name, type, decl->range, decl->range_type);
-    for (size_t i = 0; i + 1 < decl->indexes && !found; i++)
-        found = clashes(name, type, decl->index[i].hash, decl->index[i].hash_type) || clashes(name, type, decl->index[i].range, decl->index[i].range_type);
+    for (size_t i = 0; i + 1 < decl->indexes && !found; i++) {
+        const struct store_key *key = &decl->index[i].key;
+        for (size_t k = 0; k < store_key_parts(key) && !found; k++)
+            found = clashes(name, type, key->part[k].name, key->part[k].type);
+    }
     return found;
 }
 
@@ -166,16 +170,17 @@ static int index_types(struct aws_call *call, struct ddb_schema *schema)
     if (!one)
         return aws_no_memory(call);
     struct store_index_decl *index = &schema->decl.index[schema->decl.indexes - 1];
-    one->decl.hash = index->hash;
-    one->decl.range = index->range;
+    one->decl.index[0] = *index;
+    one->decl.indexes = 1;
     int code = ddb_schema_types(call, one, shape_get(call->in, "AttributeDefinitions"), false);
     if (code)
         return code;
-    index->hash_type = one->decl.hash_type;
-    index->range_type = one->decl.range_type;
-    bool hash_clashes = type_clashes(&schema->decl, index->hash, index->hash_type);
-    if (hash_clashes || type_clashes(&schema->decl, index->range, index->range_type))
-        return aws_fail(call, AWS_VALIDATION, INVALID "Attribute %.*s is a key already, with another type", TEXT_FMT(hash_clashes ? index->hash : index->range));
+    index->key = one->decl.index[0].key;
+    for (size_t i = 0; i < store_key_parts(&index->key); i++) {
+        const struct store_key_part *part = &index->key.part[i];
+        if (type_clashes(&schema->decl, part->name, part->type))
+            return aws_fail(call, AWS_VALIDATION, INVALID "Attribute %.*s is a key already, with another type", TEXT_FMT(part->name));
+    }
     return 0;
 }
 
@@ -247,11 +252,15 @@ int ddb_update_table_perform(struct aws_call *call, struct store_view *view, str
         return aws_store_fail(call, code, NULL);
     if (!schema->meta.made)
         return aws_fail(call, DDB_IN_USE, "Attempt to change a resource which is still in use: Table %.*s is declared by an application", TEXT_FMT(name));
+    if (store_table_filling(u->table))
+        return aws_fail(call, DDB_IN_USE, "Attempt to change a resource which is still in use: Table is being created: %.*s", TEXT_FMT(name));
     schema->decl = *store_table_decl(u->table);
     code = change(call, schema, tick_now_ms(tick));
     if (code)
         return code;
     code = store_table_define(tick_stage(tick), &schema->decl, &table, &err);
+    if (!code && shape_get(call->in, "StreamSpecification"))
+        code = streams_follow(view, tick, call->arena, table, &schema->meta);
     if (!code)
         code = ddb_meta_put(tick_stage(tick), name, &schema->meta);
     if (code)

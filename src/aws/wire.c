@@ -1,7 +1,9 @@
 /*
  * Which requests are AWS's, and how answers look on the wire.
  *
- *   POST /  X-Amz-Target: SERVICE.Operation      the service of that name, in JSON
+ *   POST /service/NAME/operation/OPERATION       the service of that name, in smithy's rpc-v2-cbor (CloudWatch)
+ *   POST /  Action=..&Version=..                 a form: the service of that version, which answers in XML (CloudWatch)
+ *   POST /  X-Amz-Target: SERVICE.Operation      the service of that name, in JSON (Kinesis in CBOR, too)
  *   POST /  otherwise                            404 <UnknownOperationException/>, or 400 in JSON when the content type is JSON
  *   GET /   not from a browser                   the health line that DynamoDB answers
  *   OPTIONS /                                    CORS
@@ -10,7 +12,12 @@
  * anything is looked at.
  */
 #include "aws/aws.h"
+#include "aws/cloudwatch.h"
 #include "aws/ddb.h"
+#include "aws/form.h"
+#include "aws/kinesis.h"
+#include "aws/logs.h"
+#include "aws/streams.h"
 
 #include "base/hash.h"
 #include <zlib.h>
@@ -20,15 +27,15 @@
 #define GZIP_MAX (64u << 10) /* bytes compressed on an io thread: half a millisecond */
 #define REQUEST_ID_BYTES 52
 
-static void request_id(char out[REQUEST_ID_BYTES + 1])
+static char *put_request_id(char *at)
 {
     static const char digit[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
     for (int i = 0; i < REQUEST_ID_BYTES; i += 4) {
         uint64_t r = random_u64();
         for (int k = 0; k < 4; k++, r >>= 16)
-            out[i + k] = digit[(r & 0xffff) % 36];
+            *at++ = digit[(r & 0xffff) % 36];
     }
-    out[REQUEST_ID_BYTES] = 0;
+    return at;
 }
 
 /* False when it would not become smaller. */
@@ -56,17 +63,42 @@ void aws_seal(struct aws_sealed *sealed, struct text body, bool gzip)
     sealed->crc = (uint32_t)crc32(0, (const Bytef *)out.data, (uInt)out.len);
 }
 
+static struct text content_type(const struct aws_reply *reply)
+{
+    switch (reply->protocol) {
+    case AWS_PROTOCOL_QUERY:
+        return TEXT("text/xml");
+    case AWS_PROTOCOL_RPC:
+        return TEXT("application/cbor\r\nsmithy-protocol: rpc-v2-cbor");
+    default:
+        return reply->cbor ? TEXT("application/x-amz-cbor-1.1") : reply->json11 ? TEXT("application/x-amz-json-1.1") : TEXT("application/x-amz-json-1.0");
+    }
+}
+
 void aws_respond(struct net_conn *conn, const struct aws_reply *reply)
 {
-    char headers[512], id[REQUEST_ID_BYTES + 1];
+    char headers[512], *at = headers;
     struct aws_sealed own = {.done = false}, *sealed = reply->sealed ? reply->sealed : &own;
     if (!sealed->done)
         aws_seal(sealed, reply->body, reply->gzip && reply->body.len <= GZIP_MAX);
-    request_id(id);
-    int len = snprintf(headers, sizeof(headers), "Server: Server\r\nContent-Type: application/x-amz-json-%s\r\nx-amzn-RequestId: %s\r\nx-amz-crc32: %lu\r\n%s%s",
-        reply->json11 ? "1.1" : "1.0", id, (unsigned long)sealed->crc, sealed->gzip ? "Content-Encoding: gzip\r\n" : "",
-        reply->cors ? "Access-Control-Allow-Origin: *\r\n" : "");
-    net_http_respond(conn, reply->status, text_make(headers, (size_t)len), sealed->gzip ? buf_text(&sealed->packed) : reply->body, 0);
+    at = text_put(at, TEXT("Server: Server\r\nContent-Type: "));
+    at = text_put(at, content_type(reply));
+    at = text_put(at, TEXT("\r\nx-amzn-RequestId: "));
+    at = reply->id ? text_put(at, text_of(reply->id)) : put_request_id(at);
+    at = text_put(at, TEXT("\r\n"));
+    if (reply->query_error) {
+        at = text_put(at, TEXT("x-amzn-query-error: "));
+        at = text_put(at, text_of(reply->query_error));
+        at = text_put(at, TEXT("\r\n"));
+    }
+    if (!reply->no_sum) {
+        at = text_put(at, TEXT("x-amz-crc32: "));
+        at = text_put_u64(at, sealed->crc);
+        at = text_put(at, TEXT("\r\n"));
+    }
+    at = text_put(at, sealed->gzip ? TEXT("Content-Encoding: gzip\r\n") : TEXT(""));
+    at = text_put(at, reply->cors ? TEXT("Access-Control-Allow-Origin: *\r\n") : TEXT(""));
+    net_http_respond(conn, reply->status, text_make(headers, (size_t)(at - headers)), sealed->gzip ? buf_text(&sealed->packed) : reply->body, 0);
     buf_fini(&sealed->packed);
 }
 
@@ -121,13 +153,39 @@ static void preflight(struct net_conn *conn, const struct http_request *request)
     net_http_respond(conn, 200, text_make(headers, (size_t)len), TEXT(""), 0);
 }
 
+/* Without its parameters. */
+static struct text media_type(struct text content_type)
+{
+    ptrdiff_t end = text_find(content_type, ';', 0);
+    return end >= 0 ? text_trim(text_make(content_type.data, (size_t)end)) : content_type;
+}
+
+#define RPC_PATH "/service/"
+#define RPC_OPERATION "/operation/"
+
+static bool is_form(const struct http_request *request)
+{
+    return text_equal_nocase(media_type(http_header_get(request, "content-type")), TEXT("application/x-www-form-urlencoded"));
+}
+
+enum aws_protocol aws_protocol_of(const struct aws_service *service, const struct http_request *request)
+{
+    if (service->rpc && text_starts(request->path, TEXT(RPC_PATH)))
+        return AWS_PROTOCOL_RPC;
+    return service->query && is_form(request) ? AWS_PROTOCOL_QUERY : AWS_PROTOCOL_JSON;
+}
+
+bool aws_speaks_cbor(const struct aws_service *service, const struct http_request *request)
+{
+    if (aws_protocol_of(service, request) == AWS_PROTOCOL_RPC)
+        return true;
+    return !service->rpc && service->cbor && text_equal_nocase(media_type(http_header_get(request, "content-type")), TEXT("application/x-amz-cbor-1.1"));
+}
+
 static bool is_json(struct text content_type)
 {
     static const char *const known[] = {"application/x-amz-json-1.0", "application/x-amz-json-1.1", "application/json"};
-    struct text type = content_type;
-    ptrdiff_t end = text_find(type, ';', 0);
-    if (end >= 0)
-        type = text_trim(text_make(type.data, (size_t)end));
+    struct text type = media_type(content_type);
     for (size_t i = 0; i < 3; i++)
         if (text_equal_nocase(type, text_of(known[i])))
             return true;
@@ -147,7 +205,7 @@ static void unknown_operation(struct net_conn *conn, const struct http_request *
 }
 
 /* To add a service, add a row. */
-static const struct aws_service *const services[] = {&ddb_service};
+static const struct aws_service *const services[] = {&ddb_service, &streams_service, &kinesis_service, &cloudwatch_service, &logs_service};
 
 static const struct aws_service *service_find(struct text target)
 {
@@ -157,12 +215,57 @@ static const struct aws_service *service_find(struct text target)
     return NULL;
 }
 
+/* /service/GraniteServiceVersion20100801/operation/ListMetrics; the name may have a namespace in front (com.example.Name). */
+static const struct aws_service *service_by_path(struct text path, struct text *operation)
+{
+    struct text rest = text_make(path.data + strlen(RPC_PATH), path.len - strlen(RPC_PATH));
+    ptrdiff_t slash = text_find(rest, '/', 0);
+    if (slash < 0)
+        return NULL;
+    struct text name = text_make(rest.data, (size_t)slash), behind = text_make(rest.data + slash, rest.len - (size_t)slash);
+    if (!text_starts(behind, TEXT(RPC_OPERATION)))
+        return NULL;
+    *operation = text_make(behind.data + strlen(RPC_OPERATION), behind.len - strlen(RPC_OPERATION));
+    for (ptrdiff_t dot; (dot = text_find(name, '.', 0)) >= 0;)
+        name = text_make(name.data + dot + 1, name.len - (size_t)dot - 1);
+    for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++)
+        if (services[i]->rpc && text_is(name, services[i]->rpc))
+            return services[i];
+    return NULL;
+}
+
+static const struct aws_service *service_by_version(struct text version)
+{
+    for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++)
+        if (services[i]->query && text_is(version, services[i]->query->version))
+            return services[i];
+    return NULL;
+}
+
+/* False: it is no form of ours. */
+static bool begin_form(struct gw_io *io, struct net_conn *conn, const struct gateway_config *config, const struct http_request *request, struct text body)
+{
+    struct arena arena;
+    if (!is_form(request))
+        return false;
+    arena_init(&arena, 256, FORM_NAME_MAX * 4);
+    const struct aws_service *service = service_by_version(form_find(&arena, body, "Version"));
+    if (service)
+        aws_begin(io, conn, config, service, request, form_find(&arena, body, "Action"), body);
+    arena_fini(&arena);
+    return service != NULL;
+}
+
 bool aws_wire(void *context, struct gw_io *io, struct net_conn *conn, const struct http_request *request, struct text body)
 {
     const struct gateway_config *config = context;
     struct text origin = http_header_get(request, "origin"), target = http_header_get(request, "x-amz-target");
     bool post = text_is(request->method, "POST"), get = text_is(request->method, "GET"), options = text_is(request->method, "OPTIONS");
-    if (!text_is(request->path, "/") || !(post || get || options))
+    struct text operation = TEXT("");
+    const struct aws_service *by_path = text_starts(request->path, TEXT(RPC_PATH)) ? service_by_path(request->path, &operation) : NULL;
+    if (!by_path && (!text_is(request->path, "/") || !(post || get || options)))
+        return false;
+    if (by_path && !(post || options))
         return false;
     if (get) {
         struct text accept = http_header_get(request, "accept");
@@ -179,7 +282,11 @@ bool aws_wire(void *context, struct gw_io *io, struct net_conn *conn, const stru
     const struct aws_service *service = service_find(target);
     if (options) {
         preflight(conn, request);
-    } else if (service && is_json(http_header_get(request, "content-type"))) {
+    } else if (by_path) {
+        aws_begin(io, conn, config, by_path, request, operation, body);
+    } else if (!target.data && begin_form(io, conn, config, request, body)) {
+        return true;
+    } else if (service && (is_json(http_header_get(request, "content-type")) || aws_speaks_cbor(service, request))) {
         size_t name = strlen(service->target);
         aws_begin(io, conn, config, service, request, text_make(target.data + name, target.len - name), body);
     } else

@@ -90,10 +90,11 @@ static int run_put(struct aws_call *call, struct store_view *view, struct ddb_wr
     const struct attr *old = NULL;
     bool known = write->condition || write->kind == DDB_UPDATE;
     write->after = item;
-    int code = store_put(view, write->table, item, 0, call->arena, write->want_before && !known ? &old : NULL, &err);
+    bool want_old = !known && (write->want_before || (write->only_new && write->item_on_failure));
+    int code = store_put(view, write->table, item, write->only_new ? STORE_IF_ABSENT : 0, call->arena, want_old ? &old : NULL, &err);
     if (!known)
         write->before = old;
-    return code ? aws_store_fail(call, code, &err) : 0;
+    return code == ERR_EXISTS ? code : code ? aws_store_fail(call, code, &err) : 0;
 }
 
 static int run_delete(struct aws_call *call, struct store_view *view, struct ddb_write *write)

@@ -14,12 +14,13 @@ struct ddb_write {
     const struct expr_update *update;        /* NULL: none */
     bool item_on_failure;                    /* ReturnValuesOnConditionCheckFailure ALL_OLD */
     bool want_before;                        /* the earlier item is needed for the answer */
+    bool only_new;                           /* DDB_PUT: refused when there is an item */
     /* results, made anew by every run */
     const struct attr *before, *after;       /* NULL: absent */
 };
 /* Reads item or key, expressions and table from `object` (a request, or an action of a transaction). `legacy`: the old parameters are known here. */
 int ddb_write_read(struct aws_call *call, const struct json *object, enum ddb_write_kind kind, bool legacy, struct ddb_write *write);
-/* In the tick. 0; ERR_CONDITION (no fault noted; write->before is the item there); ERR_COLD; else negative with the fault noted. */
+/* In the tick. 0; ERR_CONDITION or, of only_new, ERR_EXISTS (no fault noted; write->before is the item there); ERR_COLD; else negative with the fault noted. */
 int ddb_write_run(struct aws_call *call, struct store_view *view, struct ddb_write *write);
 
 #endif

@@ -19,9 +19,9 @@ static inline void caller_tables(struct caller *c)
     const struct store_table_decl simple = {.name = TEXT("simple"), .hash = TEXT("id"), .hash_type = ATTR_STRING};
     rich = (struct store_table_decl){.name = TEXT("rich"), .hash = TEXT("p"), .hash_type = ATTR_STRING, .range = TEXT("r"), .range_type = ATTR_NUMBER, .indexes = 2};
     rich.index[0] = (struct store_index_decl){
-        .name = TEXT("byColor"), .hash = TEXT("color"), .hash_type = ATTR_STRING, .range = TEXT("mass"), .range_type = ATTR_NUMBER};
+        .name = TEXT("byColor"), .key = {.part = {{TEXT("color"), ATTR_STRING}, {TEXT("mass"), ATTR_NUMBER}}, .hashes = 1, .ranges = 1}};
     rich.index[1] =
-        (struct store_index_decl){.name = TEXT("keysOnly"), .hash = TEXT("color"), .hash_type = ATTR_STRING, .projection = STORE_PROJECT_KEYS};
+        (struct store_index_decl){.name = TEXT("keysOnly"), .key = {.part = {{TEXT("color"), ATTR_STRING}}, .hashes = 1}, .projection = STORE_PROJECT_KEYS};
     assert_int_equal(store_table_define(c->store.stage, &simple, NULL, NULL), 0);
     assert_int_equal(store_table_define(c->store.stage, &rich, NULL, NULL), 0);
     fixture_commit(&c->store);
@@ -56,7 +56,7 @@ static inline int caller_prepare(struct caller *c, const char *operation, const 
 {
     buf_fini(&c->call.body);
     arena_reset(&c->arena);
-    c->call = (struct aws_call){.config = &c->config, .store = c->store.store, .arena = &c->arena, .op = caller_operation(operation)};
+    c->call = (struct aws_call){.config = &c->config, .store = c->store.store, .arena = &c->arena, .service = &ddb_service, .op = caller_operation(operation)};
     assert_non_null(c->call.op);
     buf_init(&c->call.body, 1 << 20);
     aws_body_begin(&c->call);

@@ -1,0 +1,176 @@
+/* PutRecord and PutRecords: everything about a record is checked and hashed on the io thread, so that the tick only has to find its shard and keep it. */
+#include "aws/kinesis.h"
+
+#include "base/codec.h"
+#include <stdio.h>
+
+#define KEY_CHARACTERS_MAX 256
+#define SHOWN_MAX 512 /* bytes of an offending value that are repeated to the sender */
+
+struct put {
+    struct text stream;
+    struct gw_record *record;
+    size_t count;
+};
+
+/* ---- one record ---- */
+
+/* Where a violation is: "partitionKey", "records.3.member.partitionKey". */
+static const char *place(char out[64], size_t number, const char *member)
+{
+    if (number)
+        snprintf(out, 64, "records.%zu.member.%s", number, member);
+    else
+        snprintf(out, 64, "%s", member);
+    return out;
+}
+
+static int violation(struct aws_call *call, struct text value, size_t number, const char *member, const char *constraint)
+{
+    char at[64], shown[SHOWN_MAX + 3];
+    int len = value.len < SHOWN_MAX ? (int)value.len : SHOWN_MAX;
+    while (len < (int)value.len && len && ((unsigned char)value.data[len] & 0xC0) == 0x80)
+        len--; /* not in the middle of a character */
+    snprintf(shown, sizeof(shown), "'%.*s'", len, value.data);
+    return kinesis_constraint(call, shown, place(at, number, member), constraint);
+}
+
+static size_t characters(struct text text)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < text.len; i++)
+        count += ((unsigned char)text.data[i] & 0xC0) != 0x80;
+    return count;
+}
+
+static int read_data(struct aws_call *call, struct text encoded, size_t number, struct text *out)
+{
+    size_t most = encoded.len / 4 * 3 + 3;
+    struct buf bytes = {.data = arena_alloc(call->arena, most), .cap = most, .limit = most}; /* never grows: it has room for all */
+    char at[64], value[96];
+    if (!bytes.data)
+        return aws_no_memory(call);
+    if (base64_decode(&bytes, encoded))
+        return aws_fail(call, AWS_SERIALIZATION, "Invalid value for blob: not base64");
+    *out = buf_text(&bytes);
+    if (bytes.len <= GW_RECORD_BYTES_MAX)
+        return 0;
+    snprintf(value, sizeof(value), "'java.nio.HeapByteBuffer[pos=0 lim=%zu cap=%zu]'", bytes.len, bytes.len);
+    return kinesis_constraint(call, value, place(at, number, "data"), "have length less than or equal to 1048576");
+}
+
+static int read_hash(struct aws_call *call, struct text digits, size_t number, struct gw_record *record)
+{
+    if (!digits.data) {
+        record->hash = gw_hash_key_of(record->key);
+        return 0;
+    }
+    record->has_hash = true;
+    int code = gw_hash_key_parse(digits, &record->hash);
+    if (code == ERR_SYNTAX || digits.len > 39)
+        return violation(call, digits, number, "explicitHashKey", "satisfy regular expression pattern: 0|([1-9]\\d{0,38})");
+    return code ? aws_fail(call, KINESIS_INVALID, "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was %.*s", TEXT_FMT(digits))
+                : 0;
+}
+
+/* `number` from 1; 0: the request is the record. */
+static int read_record(struct aws_call *call, const struct json *json, size_t number, struct gw_record *record)
+{
+    *record = (struct gw_record){.key = aws_param_text(json, "PartitionKey")};
+    if (!record->key.len)
+        return violation(call, record->key, number, "partitionKey", "have length greater than or equal to 1");
+    if (characters(record->key) > KEY_CHARACTERS_MAX)
+        return violation(call, record->key, number, "partitionKey", "have length less than or equal to 256");
+    int code = read_hash(call, aws_param_text(json, "ExplicitHashKey"), number, record);
+    if (!code)
+        code = read_data(call, aws_param_text(json, "Data"), number, &record->data);
+    if (!code && record->data.len + record->key.len > GW_RECORD_BYTES_MAX)
+        return aws_fail(call, KINESIS_INVALID, "Data and PartitionKey of a record exceed %zu bytes.", GW_RECORD_BYTES_MAX);
+    return code;
+}
+
+/* ---- requests ---- */
+
+static struct put *put_make(struct aws_call *call, size_t count)
+{
+    struct put *put = arena_zalloc(call->arena, sizeof(*put));
+    if (!put)
+        return NULL;
+    put->count = count;
+    put->record = arena_array(call->arena, count, sizeof(*put->record));
+    call->state = put;
+    return put->record ? put : NULL;
+}
+
+int kinesis_put_record_prepare(struct aws_call *call)
+{
+    struct put *put = put_make(call, 1);
+    struct text ordering = aws_param_text(call->in, "SequenceNumberForOrdering");
+    struct gw_position position;
+    uint32_t shard;
+    int code = put ? kinesis_name(call, &put->stream) : aws_no_memory(call);
+    if (!code)
+        code = read_record(call, call->in, 0, put->record);
+    if (!code && ordering.data && gw_position_parse(ordering, &position, &shard)) /* numbers grow anyway; one that is none is a mistake */
+        return aws_fail(call, KINESIS_INVALID, "SequenceNumberForOrdering %.*s used in PutRecord on stream %.*s under account %.*s is invalid.", TEXT_FMT(ordering),
+            TEXT_FMT(put->stream), TEXT_FMT(call->config->account));
+    return code;
+}
+
+int kinesis_put_records_prepare(struct aws_call *call)
+{
+    const struct json *records = shape_get(call->in, "Records");
+    struct put *put = put_make(call, records->count);
+    size_t number = 0, bytes = 0;
+    int code = put ? kinesis_name(call, &put->stream) : aws_no_memory(call);
+    for (const struct json *at = records->first; at && !code; at = at->next, number++) {
+        code = json_is(at, JSON_OBJECT) ? read_record(call, at, number + 1, &put->record[number])
+                                        : aws_fail(call, AWS_SERIALIZATION, "Unexpected value type in payload");
+        bytes += code ? 0 : put->record[number].data.len + put->record[number].key.len;
+    }
+    if (!code && bytes > GW_RECORDS_BATCH_BYTES_MAX)
+        return aws_fail(call, KINESIS_INVALID, "Records size exceeds %zu MB limit", GW_RECORDS_BATCH_BYTES_MAX >> 20);
+    return code;
+}
+
+int kinesis_put_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
+{
+    struct put *put = call->state;
+    struct err err = {0};
+    (void)view;
+    int code = gw_records_put(tick, call->arena, put->stream, put->record, put->count, 0, &err);
+    return code ? kinesis_fail(call, put->stream, code, &err) : 0;
+}
+
+static void write_result(struct json_writer *w, const struct gw_record *record)
+{
+    char shard[GW_SHARD_TEXT + 1];
+    gw_shard_format(record->shard, shard);
+    json_begin_object(w);
+    json_name(w, "SequenceNumber");
+    json_str(w, record->sequence);
+    json_name(w, "ShardId");
+    json_str(w, shard);
+    json_end_object(w);
+}
+
+void kinesis_put_record_answer(struct aws_call *call)
+{
+    const struct put *put = call->state;
+    write_result(&call->w, put->record);
+}
+
+void kinesis_put_records_answer(struct aws_call *call)
+{
+    const struct put *put = call->state;
+    struct json_writer *w = &call->w;
+    json_begin_object(w);
+    json_name(w, "FailedRecordCount");
+    json_i64(w, 0);
+    json_name(w, "Records");
+    json_begin_array(w);
+    for (size_t i = 0; i < put->count; i++)
+        write_result(w, &put->record[i]);
+    json_end_array(w);
+    json_end_object(w);
+}
