@@ -54,6 +54,7 @@ static int run(const struct arguments *arguments)
     static struct config config;
     if (argument(arguments, "keys")) {
         config_keys_print(stdout);
+        config_settings_print(stdout);
         return EXIT_OK;
     }
     if (!arguments->words) {

@@ -48,6 +48,8 @@ struct config {
     size_t proxy_count;
     bool proxy_protocol;
     int64_t drain_ms, spread_ms;
+    size_t recovery_bytes;        /* 0: the default */
+    const char *exchange;         /* exports and imports are below it; NULL: there are none */
     bool allow_open, driven_clock;
     struct key_master encryption; /* by the file, or by config_key from the environment */
     bool names_encryption;        /* the file gave one, whether it could be read here or not */
@@ -97,5 +99,7 @@ struct config_api *config_api_find(struct config *config, struct text name);
 
 /* Every key with its form and meaning, as docs/configuration.md has it. */
 void config_keys_print(void *stream);
+/* The compiled-in applications' own settings, in the same form. */
+void config_settings_print(void *stream);
 
 #endif

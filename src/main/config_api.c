@@ -358,10 +358,17 @@ static const char *const slow_words[] = {"disconnect", "drop-oldest", "latest", 
         {"rates", "keys and values", "token buckets (default: off)", read_inside, API(limits), 0, 0, rate_keys, NULL},                                                \
         {"ban", "keys and values", "after repeated refusals (default: off)", read_ban, API(limits), 0, 0, ban_keys, NULL}
 
+/* They stand last: tables and routes are known by then. */
+#define CONSUMERS                                                                                                                                                     \
+    {"kinesis", "names with keys and values", "Kinesis streams, made when they are missing; {env} and {stage} are replaced", read_kinesis, 0, 0, 0, kinesis_keys, NULL}, \
+        {"streams", "list", "consumers of tables' changes and of Kinesis streams", read_streams, 0, 0, 0, stream_keys, NULL},                                         \
+        {"live", "list", "who may follow which table over a socket; nobody else may", read_live, 0, 0, 0, live_keys, NULL}
+
 const struct key app_keys[] = {
     SETTINGS,
     {"streamWindow", "duration", "how long a batch of changes that is not full waits; 0: not at all (default: as the application says)", read_duration, API(stream_window_ms), 0,
         5 * MINUTE_MS, NULL, NULL},
+    CONSUMERS,
     {0},
 };
 const struct key api_keys[] = {
@@ -373,6 +380,7 @@ const struct key api_keys[] = {
     {"tables", "names with keys and values", "tables; {env} and {stage} in a name are replaced", read_tables, 0, 0, 0, table_keys, NULL},
     {"registry", "keys and values", "a row for each live connection", read_registry, 0, 0, 0, registry_keys, NULL},
     {"routes", "keys with an address, or with keys and values", "$connect, $disconnect, $default, an action, or 'METHOD /path'", read_routes, 0, 0, 0, route_keys, NULL},
+    CONSUMERS,
     {0},
 };
 
@@ -403,6 +411,7 @@ static void check_api(struct reader *r, const struct doc *at, const struct gw_ap
         problem(r, at, "'jwt' is given, but 'auth' is not jwt: tokens would not be looked at");
     if (api->auth == WEIR_JWT && !keyed)
         problem_add(r, at, true, "tokens of '%.*s' are checked against the development secret; give 'jwt' a key for production", TEXT_FMT(api->name));
+    check_live(r, at, api);
     if (api->ws.limits.frame_max > api->ws.limits.message_max)
         problem(r, at, "'frameMax' is larger than 'messageMax'");
     if (api->ws.queue_bytes_max && api->ws.queue_bytes_max < api->ws.limits.message_max)
@@ -431,7 +440,10 @@ static void mount_app(struct reader *r, const struct doc *name, const struct doc
         problem(r, name, "the application '%.80s' cannot be mounted", name->text.data);
     if (!settings || doc_is_null(settings) || !expect_mapping(r, settings, name->text.data))
         return;
-    read_keys(r, settings, app_keys, &api->gateway);
+    const struct key *keys = setting_keys(r, app, app_keys, &api->gateway);
+    if (keys)
+        read_keys(r, settings, keys, &api->gateway);
+    setting_check(r, name, &api->gateway);
     check_api(r, name, &api->gateway);
 }
 
@@ -484,7 +496,7 @@ static void read_api(struct reader *r, const struct doc *node)
     api->gateway = (struct gw_api_config){.name = node->key->text, .stage_count = 1, .stages = {TEXT("prod")}, .jwt = {.skew_s = 60}};
     apps_limits(WEIR_OPEN, &api->gateway.ws);
     read_keys(r, node, api_keys, &api->gateway);
-    if (!api->gateway.route_count && !doc_get(node, "routes"))
+    if (!api->gateway.route_count && !doc_get(node, "routes") && !doc_get(node, "streams") && !doc_get(node, "live"))
         problem(r, node->key, "the API '%.80s' needs 'routes'", node->key->text.data);
     check_api(r, node->key, &api->gateway);
 }

@@ -194,6 +194,10 @@ static const struct key limit_keys[] = {
     {"body", "size", "an HTTP body at most (default 16MB)", read_size, IN(config, body_max), 1024, 64 << 20, NULL, NULL},
     {0},
 };
+static const struct key recovery_keys[] = {
+    {"bytes", "size", "journal kept at most while a table can be restored to points in time; older times are forgotten above (default 4GB)", read_size, IN(config, recovery_bytes), 64 << 20, INT64_C(1) << 44, NULL, NULL},
+    {0},
+};
 static const struct key server_keys[] = {
     {"listen", "address:port", "where to listen (default 127.0.0.1:8080)", read_listen, 0, 0, 0, NULL, NULL},
     {"data", "path", "the data folder (default ./data of the current folder)", read_path, IN(config, data), 0, 4000, NULL, NULL},
@@ -209,6 +213,8 @@ static const struct key server_keys[] = {
     {"encryption", "keys and values", "the key of the data folder, which must begin empty (default: WEIR_ENCRYPTION_KEY, WEIR_ENCRYPTION_KEY_FILE, or plain)", read_encryption, 0, 0, 0, encryption_keys, NULL},
     {"trustedProxies", "list of addresses or ranges", "whose X-Forwarded-For and PROXY header are believed", read_proxies, 0, 0, 0, NULL, NULL},
     {"proxyProtocol", "true or false", "trusted proxies begin with a PROXY header (default false)", read_flag, IN(config, proxy_protocol), 0, 0, NULL, NULL},
+    {"recovery", "keys and values", "restoring tables to points in time", read_inside, 0, 0, 0, recovery_keys, NULL},
+    {"exchange", "path", "the folder of exports and imports (ExportTableToPointInTime, ImportTable); without it there are none", read_path, IN(config, exchange), 0, 4000, NULL, NULL},
     {"limits", "keys and values", "of the whole server", read_inside, 0, 0, 0, limit_keys, NULL},
     {"apps", "all, a list of names, or names with settings", "compiled-in applications to mount", read_apps, 0, 0, 0, app_keys, NULL},
     {"apis", "names with keys and values", "APIs declared here", read_apis, 0, 0, 0, api_keys, NULL},

@@ -6,15 +6,10 @@
 #define IN(type, field) offsetof(struct type, field)
 #define ATTRIBUTE_MAX 255 /* bytes of a key attribute's name */
 
-struct attribute {
-    const char *name;
-    enum weir_type type;
-};
-
 /* "userId S" */
 static void read_attribute(struct reader *r, const struct key *key, const struct doc *value, void *field)
 {
-    struct attribute *out = field;
+    struct weir_attribute *out = field;
     if (!expect_text(r, value, key->name))
         return;
     ptrdiff_t space = text_find(value->text, ' ', 0);
@@ -29,13 +24,29 @@ static void read_attribute(struct reader *r, const struct key *key, const struct
     out->type = *at == 'S' ? WEIR_S : *at == 'N' ? WEIR_N : WEIR_B;
 }
 
+/* "userId S", or a list of them. */
+static void read_attributes(struct reader *r, const struct key *key, const struct doc *value, void *field)
+{
+    struct weir_attribute *out = field;
+    if (value->kind != DOC_SEQUENCE) {
+        read_attribute(r, key, value, out);
+        return;
+    }
+    if (!value->count || value->count > WEIR_INDEX_KEYS_MAX) {
+        problem(r, value, "'%s' takes 1 to %d attributes", key->name, WEIR_INDEX_KEYS_MAX);
+        return;
+    }
+    for (const struct doc *node = value->first; node; node = node->next)
+        read_attribute(r, key, node, out++);
+}
+
 struct index_form {
-    struct attribute hash, range;
+    struct weir_attribute hash[WEIR_INDEX_KEYS_MAX], range[WEIR_INDEX_KEYS_MAX];
     bool counted;
 };
 const struct key index_keys[] = {
-    {"hash", "attribute and type", "its hash key", read_attribute, IN(index_form, hash), 0, 0, NULL, NULL},
-    {"range", "attribute and type", "its range key", read_attribute, IN(index_form, range), 0, 0, NULL, NULL},
+    {"hash", "attribute and type, or a list", "its hash key", read_attributes, IN(index_form, hash), 0, 0, NULL, NULL},
+    {"range", "attribute and type, or a list", "its range key", read_attributes, IN(index_form, range), 0, 0, NULL, NULL},
     {"counted", "true or false", "ranks in O(log n) (default false)", read_flag, IN(index_form, counted), 0, 0, NULL, NULL},
     {0},
 };
@@ -63,6 +74,28 @@ static bool braces_known(struct text name)
     return true;
 }
 
+bool expect_table_name(struct reader *r, const struct doc *node)
+{
+    bool good = is_table_name(node->text, true) && braces_known(node->text);
+    if (!good)
+        problem(r, node, "a table's name is 3 to 255 letters, digits, '-', '_' and '.'; {env} and {stage} are replaced");
+    return good;
+}
+
+static void check_twice(struct reader *r, const struct doc *node, const struct index_form *form)
+{
+    const char *seen[2 * WEIR_INDEX_KEYS_MAX];
+    size_t n = 0;
+    for (size_t i = 0; i < 2 * WEIR_INDEX_KEYS_MAX; i++) {
+        const char *name = i < WEIR_INDEX_KEYS_MAX ? form->hash[i].name : form->range[i - WEIR_INDEX_KEYS_MAX].name;
+        for (size_t k = 0; name && k < n; k++)
+            if (strcmp(seen[k], name) == 0)
+                problem(r, node->key, "the index '%.*s' names the attribute '%s' twice", TEXT_FMT(node->key->text), name);
+        if (name)
+            seen[n++] = name;
+    }
+}
+
 static void read_index(struct reader *r, const struct doc *node, struct weir_table *table, size_t at)
 {
     struct index_form form = {0};
@@ -73,14 +106,18 @@ static void read_index(struct reader *r, const struct doc *node, struct weir_tab
     read_keys(r, node, index_keys, &form);
     if (!doc_get(node, "hash"))
         problem(r, node->key, "the index '%.*s' needs a 'hash'", TEXT_FMT(node->key->text));
-    table->index[at] = (struct weir_index){
+    struct weir_index *index = &table->index[at];
+    *index = (struct weir_index){
         .name = node->key->text.data,
-        .hash = form.hash.name,
-        .hash_type = form.hash.type,
-        .range = form.range.name,
-        .range_type = form.range.type,
+        .hash = form.hash[0].name,
+        .hash_type = form.hash[0].type,
+        .range = form.range[0].name,
+        .range_type = form.range[0].type,
         .counted = form.counted,
     };
+    memcpy(index->more_hash, form.hash + 1, sizeof(index->more_hash));
+    memcpy(index->more_range, form.range + 1, sizeof(index->more_range));
+    check_twice(r, node, &form);
 }
 
 static void read_indexes(struct reader *r, const struct key *key, const struct doc *value, void *field)
@@ -102,7 +139,7 @@ static void read_indexes(struct reader *r, const struct key *key, const struct d
 }
 
 struct table_form {
-    struct attribute hash, range;
+    struct weir_attribute hash, range;
     struct weir_table table;
 };
 const struct key table_keys[] = {
@@ -110,6 +147,7 @@ const struct key table_keys[] = {
     {"range", "attribute and type", "the range key", read_attribute, IN(table_form, range), 0, 0, NULL, NULL},
     {"ttl", "attribute", "holds the expiry time in epoch seconds", read_string, IN(table_form, table.ttl), 1, ATTRIBUTE_MAX, NULL, NULL},
     {"changes", "true or false", "keep a change stream (default false)", read_flag, IN(table_form, table.changes), 0, 0, NULL, NULL},
+    {"recovery", "number", "days: it can be restored to any moment of them, 1 to 35 (default: as it is switched over the wire)", read_u32, IN(table_form, table.recovery_days), 1, 35, NULL, NULL},
     {"indexes", "names with keys and values", "secondary indexes", read_indexes, IN(table_form, table), 0, 0, index_keys, NULL},
     {0},
 };
@@ -120,8 +158,7 @@ static struct weir_table *read_table(struct reader *r, const struct doc *node)
     if (!form || !expect_mapping(r, node, "a table"))
         return NULL;
     struct text name = node->key->text;
-    if (!is_table_name(name, true) || !braces_known(name))
-        problem(r, node->key, "a table's name is 3 to 255 letters, digits, '-', '_' and '.'; {env} and {stage} are replaced");
+    expect_table_name(r, node->key);
     read_keys(r, node, table_keys, form);
     if (!doc_get(node, "hash"))
         problem(r, node->key, "the table '%.*s' needs a 'hash'", TEXT_FMT(name));

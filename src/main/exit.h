@@ -13,7 +13,8 @@
     X(DATA, 6, "stored data is damaged or of a newer version")                                               \
     X(JOURNAL, 7, "an I/O error on the journal: nothing more was acknowledged; start again to recover")      \
     X(FORCED, 8, "a second signal ended the program before it had drained")                                  \
-    X(KEY, 9, "the data folder is encrypted and the key is missing or wrong, or a key is set and it is not")
+    X(KEY, 9, "the data folder is encrypted and the key is missing or wrong, or a key is set and it is not")    \
+    X(SERVER, 10, "a server cannot be reached, or refused what the command asked it for")
 
 enum exit_code {
 #define X(name, number, text) EXIT_##name = (number),

@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct command *const commands[] = {&command_serve, &command_check, &command_token, &command_verify, &command_rekey};
+static const struct command *const commands[] = {&command_serve, &command_check, &command_token, &command_verify, &command_rekey,
+    &command_backup, &command_restore, &command_export, &command_import};
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 static void help_print(FILE *out)

@@ -69,6 +69,18 @@ void read_apis(struct reader *r, const struct key *key, const struct doc *value,
 /* The tables' part: field is the struct gw_api_config. */
 void read_tables(struct reader *r, const struct key *key, const struct doc *value, void *field);
 void read_registry(struct reader *r, const struct key *key, const struct doc *value, void *field);
-extern const struct key api_keys[], app_keys[], table_keys[], index_keys[], registry_keys[];
+/* The applications' own settings: `keys` and a row for each name that the application declares. NULL without memory, and a problem. */
+const struct key *setting_keys(struct reader *r, const struct weir_app *app, const struct key *keys, struct gw_api_config *api);
+/* What the application says of its settings together, as a problem. */
+void setting_check(struct reader *r, const struct doc *at, const struct gw_api_config *api);
+/* The consumers' part, likewise; read when tables and routes have been. */
+void read_streams(struct reader *r, const struct key *key, const struct doc *value, void *field);
+void read_kinesis(struct reader *r, const struct key *key, const struct doc *value, void *field);
+/* Who may follow what, likewise; what belongs together with the rest of the API is said by check_live. */
+void read_live(struct reader *r, const struct key *key, const struct doc *value, void *field);
+void check_live(struct reader *r, const struct doc *at, const struct gw_api_config *api);
+/* A name of a table, as a problem; {env} and {stage} may stand in it. */
+bool expect_table_name(struct reader *r, const struct doc *node);
+extern const struct key api_keys[], app_keys[], table_keys[], index_keys[], registry_keys[], stream_keys[], kinesis_keys[], live_keys[];
 
 #endif

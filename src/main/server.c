@@ -13,11 +13,16 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "journal/cipher.h"
+#include "main/backup_server.h"
+#include "main/exchange.h"
 #include "main/exit.h"
 #include "main/folder.h"
 #include "net/tls.h"
+#include "tick/job.h"
+#include "watch/query_jobs.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define WORKERS 2
@@ -73,6 +78,22 @@ static int open_tables(struct server *server, const char *folder, struct err *er
     return code;
 }
 
+static int open_jobs(struct server *server, struct err *err)
+{
+    const struct config *config = server->config;
+    unsigned char key[CIPHER_KEY_BYTES];
+    char backups[4096];
+    struct jobs_config jobs = {.store = server->store, .journal = server->journal, .folder = backups, .key = config->data_key.set ? key : NULL,
+        .recovery_bytes = config->recovery_bytes, .exchange = config->exchange, .forms = &exchange_forms};
+    int code = folder_path(backups, sizeof(backups), config->data, "backups", err);
+    if (!code && config->data_key.set && key_for(&config->data_key, "backups", key))
+        code = err_set(err, ERR_INTERNAL, "the cipher failed");
+    if (!code)
+        code = jobs_create(&server->jobs, &jobs, err);
+    cipher_forget(key, sizeof(key));
+    return code;
+}
+
 static int open_data(struct server *server, struct err *err)
 {
     char tables[4096], journal[4096];
@@ -97,22 +118,32 @@ static int open_data(struct server *server, struct err *err)
     code = journal_open(&server->journal, &config, err);
     if (code)
         return code;
-    return tick_recover(server->store, server->journal, &records, err);
+    code = tick_recover(server->store, server->journal, &records, err);
+    return code ? code : open_jobs(server, err);
 }
 
 static int open_gateway(struct server *server, struct config *config, struct err *err)
 {
     config->gateway.store = server->store;
     config->gateway.journal = server->journal;
-    config->gateway.wire = aws_wire;
-    config->gateway.wire_context = &config->gateway;
-    int code = worker_pool_create(&server->workers, WORKERS, WORKER_QUEUE, err);
+    config->gateway.jobs = server->jobs;
+    int query_code = watch_queries_create(&server->queries, server->store, config->gateway.account, err);
+    if (query_code)
+        return query_code;
+    config->gateway.queries = server->queries;
+    int code = backup_server_create(&server->backup, config->data, aws_wire, &config->gateway);
+    if (code)
+        return err_set(err, code, "out of memory");
+    config->gateway.wire = backup_wire;
+    config->gateway.stream_names = &aws_stream_names;
+    config->gateway.wire_context = server->backup;
+    code = worker_pool_create(&server->workers, WORKERS, WORKER_QUEUE, err);
     config->gateway.workers = server->workers;
     if (!code)
         code = gateway_create(&server->gateway, &config->gateway, err);
     if (code || !config->certificate_file)
         return code;
-    struct tls_options options = {.certificate_file = config->certificate_file, .key_file = config->key_file, .h2 = false};
+    struct tls_options options = {.certificate_file = config->certificate_file, .key_file = config->key_file, .h2 = true};
     return tls_context_create(&options, &server->tls, err);
 }
 
@@ -137,11 +168,26 @@ static int open_net(struct server *server, struct err *err)
     return net_server_create(&server->net, &net, &events, err);
 }
 
+/* The copier's sink stands behind the gateway's. */
+static int add_jobs_sink(struct server *server, struct tick_sink **sinks, unsigned *count, struct err *err)
+{
+    server->sinks = calloc(*count + 1, sizeof(*server->sinks));
+    if (!server->sinks)
+        return err_set(err, ERR_MEMORY, "out of memory");
+    memcpy(server->sinks, *sinks, *count * sizeof(*server->sinks));
+    jobs_sink(server->jobs, &server->sinks[*count]);
+    *sinks = server->sinks;
+    (*count)++;
+    return 0;
+}
+
 static int open_tick(struct server *server, struct err *err)
 {
     struct tick_sink *sinks;
     unsigned count;
     int code = gateway_sinks(server->gateway, server->net, &sinks, &count, err);
+    if (!code)
+        code = add_jobs_sink(server, &sinks, &count, err);
     if (code)
         return code;
     struct tick_config config = {
@@ -155,7 +201,13 @@ static int open_tick(struct server *server, struct err *err)
     };
     gateway_tick_hooks(server->gateway, &config);
     code = tick_create(&server->tick, &config, err);
-    return code ? code : gateway_define_tables(server->gateway, server->tick, err);
+    if (!code)
+        jobs_attach(server->jobs, server->tick, count - 1);
+    if (!code)
+        backup_server_open(server->backup, server->store, server->journal, server->tick);
+    if (!code)
+        code = gateway_define_tables(server->gateway, server->tick, err);
+    return code ? code : aws_define(&server->config->gateway, server->tick, err);
 }
 
 static int start_threads(struct server *server, struct err *err)
@@ -166,7 +218,7 @@ static int start_threads(struct server *server, struct err *err)
         code = gateway_start(server->gateway, server->net, server->tick, err);
         server->gateway_started = code == 0;
     }
-    return code;
+    return code ? code : jobs_start(server->jobs, err);
 }
 
 int server_start(struct server *server, struct config *config, struct err *err)
@@ -228,6 +280,8 @@ void server_reload(struct server *server, const struct config *fresh)
 
 void server_stop(struct server *server)
 {
+    backup_server_stop(server->backup);
+    jobs_stop(server->jobs);
     if (server->tick_started)
         tick_stop(server->tick);
     if (server->net_started)
@@ -235,11 +289,15 @@ void server_stop(struct server *server)
     if (server->gateway_started)
         gateway_stop(server->gateway);
     tick_destroy(server->tick);
+    jobs_destroy(server->jobs);
+    free(server->sinks);
     if (server->workers)
         worker_pool_destroy(server->workers);
     if (server->net)
         net_server_destroy(server->net);
+    watch_queries_destroy(server->queries);
     gateway_destroy(server->gateway);
+    backup_server_destroy(server->backup);
     if (server->tls)
         tls_context_destroy(server->tls);
     journal_close(server->journal);

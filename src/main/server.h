@@ -18,6 +18,10 @@ struct server {
     struct tls_context *tls;
     struct net_server *net;
     struct tick *tick;
+    struct jobs *jobs;
+    struct watch_queries *queries;
+    struct tick_sink *sinks;            /* the gateway's, and one more for the jobs */
+    struct backup_server *backup;
     bool net_started, gateway_started, tick_started;
 };
 

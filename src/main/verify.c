@@ -1,15 +1,18 @@
 /*
- * `weir verify`: reads all of a data folder and checks it: every record of the journal, every row of the tables, indexes against items, counts, and that
+ * `weir verify`: reads all of a data folder and checks it: every record of the journal, every row of the tables, indexes against items, counts, every backup, and that
  * neither is ahead of the other. It needs the folder for itself; what it finds it does not change.
  */
 #include "main/command.h"
 #include "main/config.h"
 #include "main/folder.h"
+#include "main/verify.h"
 
 #include "journal/cipher.h"
-#include "store/store.h"
+#include "store/archive.h"
+#include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,7 +25,7 @@ static const struct option_row options[] = {
 /* What opens the folder; all zero for a plain one. */
 struct keys {
     bool set;
-    unsigned char tables[CIPHER_KEY_BYTES];
+    unsigned char tables[CIPHER_KEY_BYTES], backups[CIPHER_KEY_BYTES];
     struct journal_gcm *journal;
 };
 
@@ -99,6 +102,56 @@ static int verify_tables(const char *data, const struct keys *keys, const struct
     return exit_code;
 }
 
+/* ---- backups of tables ---- */
+
+static int verify_backup(const char *path, const struct keys *keys, struct archive_totals *totals, struct err *err)
+{
+    struct archive_reader *reader;
+    struct text header, item;
+    int code = archive_open(&reader, path, keys->set ? keys->backups : NULL, &header, err);
+    if (code)
+        return code;
+    while ((code = archive_next(reader, &item, err)) == 0)
+        ;
+    *totals = archive_totals(reader);
+    archive_close(reader);
+    return code == ERR_NOT_FOUND ? 0 : code;
+}
+
+static bool is_backup(const char *name)
+{
+    size_t len = strlen(name);
+    return len > 7 && strcmp(name + len - 7, ".backup") == 0;
+}
+
+/* Files that are being written have another name; there are none when nobody has the folder, or they are removed at the next start. */
+static int verify_backups(const char *data, const struct keys *keys)
+{
+    char folder[4096], path[8192];
+    uint64_t files = 0, items = 0, bytes = 0;
+    struct err err = {0};
+    int exit_code = EXIT_OK;
+    DIR *dir = folder_path(folder, sizeof(folder), data, "backups", &err) ? NULL : opendir(folder);
+    for (struct dirent *entry; dir && (entry = readdir(dir)) != NULL;) {
+        struct archive_totals totals = {0};
+        if (!is_backup(entry->d_name) || (size_t)snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name) >= sizeof(path))
+            continue;
+        int code = verify_backup(path, keys, &totals, &err);
+        if (code) {
+            printf("backups: %s: %s\n", entry->d_name, err.text);
+            exit_code = code == ERR_IO || code == ERR_MEMORY ? EXIT_FAILED : EXIT_DATA;
+        }
+        files++;
+        items += totals.items;
+        bytes += totals.file_bytes;
+    }
+    if (dir)
+        closedir(dir);
+    if (files)
+        printf("backups: %" PRIu64 " file%s, %" PRIu64 " items, %" PRIu64 " bytes\n", files, files == 1 ? "" : "s", items, bytes);
+    return exit_code;
+}
+
 static bool is_data_folder(const char *data)
 {
     char path[4096];
@@ -124,17 +177,19 @@ static int verify(const char *data, const struct keys *keys)
     folder_unlock(lock);
     if (!code)
         code = tables;
+    int backups = verify_backups(data, keys);
+    if (!code)
+        code = backups;
     printf(code ? "damaged or unreadable\n" : "sound\n");
     return code;
 }
 
-/* With the keys of the folder that config->data names. */
-static int with_keys(const struct key_data *key, const char *data)
+int verify_folder(const struct key_data *key, const char *data)
 {
     struct keys keys = {.set = key->set};
     unsigned char journal[CIPHER_KEY_BYTES];
     int code = EXIT_FAILED;
-    if (!key->set || (key_for(key, "tables", keys.tables) == 0 && key_for(key, "journal", journal) == 0 && journal_gcm_create(&keys.journal, journal) == 0))
+    if (!key->set || (key_for(key, "tables", keys.tables) == 0 && key_for(key, "backups", keys.backups) == 0 && key_for(key, "journal", journal) == 0 && journal_gcm_create(&keys.journal, journal) == 0))
         code = verify(data, &keys);
     journal_gcm_destroy(keys.journal);
     cipher_forget(&keys, sizeof(keys));
@@ -155,7 +210,7 @@ static int with_config(const struct arguments *arguments, struct config *config)
         return fail(key_exit(err.code), &err);
     if (config_key(config, false, &err))
         return fail(key_exit(err.code), &err);
-    return with_keys(&config->data_key, config->data);
+    return verify_folder(&config->data_key, config->data);
 }
 
 static int run(const struct arguments *arguments)

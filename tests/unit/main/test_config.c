@@ -112,7 +112,7 @@ static const char whole_api[] = "apis:\n"
                                 "    rates: {connection: 20/s burst 40, user: 60/m, actions: {move: 5/s}}\n"
                                 "    ban: {after: 10, for: 5m}\n"
                                 "    tables:\n"
-                                "      'rows-{env}': {hash: id S, range: at N, ttl: exp, changes: true, indexes: {ByName: {hash: name, range: b B, counted: true}}}\n"
+                                "      'rows-{env}': {hash: id S, range: at N, ttl: exp, changes: true, recovery: 7, indexes: {ByName: {hash: name, range: b B, counted: true}, ByMany: {hash: [area, year N], range: [day N, slot B, name]}}}\n"
                                 "      conns: {hash: connectionId S}\n"
                                 "    registry: {table: conns, lifetime: 1h, identity: true}\n"
                                 "    routes:\n"
@@ -129,10 +129,20 @@ static void assert_whole_table(const struct gw_api_config *api)
     assert_int_equal(table->range_type, WEIR_N);
     assert_string_equal(table->ttl, "exp");
     assert_true(table->changes);
+    assert_int_equal(table->recovery_days, 7);
     assert_string_equal(table->index[0].name, "ByName");
     assert_int_equal(table->index[0].range_type, WEIR_B);
     assert_true(table->index[0].counted);
-    assert_null(table->index[1].name);
+    const struct weir_index *many = &table->index[1];
+    assert_string_equal(many->hash, "area");
+    assert_string_equal(many->more_hash[0].name, "year");
+    assert_int_equal(many->more_hash[0].type, WEIR_N);
+    assert_null(many->more_hash[1].name);
+    assert_int_equal(many->range_type, WEIR_N);
+    assert_int_equal(many->more_range[0].type, WEIR_B);
+    assert_string_equal(many->more_range[1].name, "name");
+    assert_null(many->more_range[2].name);
+    assert_null(table->index[2].name);
     assert_ptr_equal(api->registry.table, api->tables[1]);
     assert_int_equal(api->registry.lifetime, HOUR_MS);
     assert_true(api->registry.identity);
@@ -275,9 +285,51 @@ static void test_problems(void **state)
         {"apis: {a: {tables: {tab: {range: id}}, routes: {x: 'http://h/'}}}\n", 1, 21, "needs a 'hash'"},
         {"apis: {a: {tables: {tab: {hash: id X}}, routes: {x: 'http://h/'}}}\n", 1, 33, "S, N or B"},
         {"apis: {a: {tables: {tab: {hash: id, indexes: {Foo: {range: x}}}}, routes: {x: 'http://h/'}}}\n", 1, 47, "the index 'Foo' needs"},
+        {"apis: {a: {tables: {tab: {hash: id, indexes: {Foo: {hash: [a, b, c, d, e]}}}}, routes: {x: 'http://h/'}}}\n", 1, 59, "takes 1 to 4 attributes"},
+        {"apis: {a: {tables: {tab: {hash: id, indexes: {Foo: {hash: []}}}}, routes: {x: 'http://h/'}}}\n", 1, 59, "takes 1 to 4 attributes"},
+        {"apis: {a: {tables: {tab: {hash: id, indexes: {Foo: {hash: [a, b], range: b}}}}, routes: {x: 'http://h/'}}}\n", 1, 47, "names the attribute 'b' twice"},
+        {"apis: {a: {tables: {tab: {hash: [id, b]}}, routes: {x: 'http://h/'}}}\n", 1, 33, "hash takes one value, not a list"},
         {"apis: {a: {registry: {lifetime: 1h}, routes: {x: 'http://h/'}}}\n", 1, 22, "needs a 'table'"},
         {"apis: {a: {registry: {table: tab}, routes: {x: 'http://h/'}}}\n", 1, 30, "not one of this API's tables"},
         {"apis: {a: {tables: {tab: {hash: id}}, registry: {table: tab}, routes: {x: 'http://h/'}}}\n", 1, 57, "connectionId S"},
+        {"apis: {a: {streams: {table: tab}}}\n", 1, 21, "a list of at most 64 consumers"},
+        {"apis: {a: {streams: [{url: 'http://h/'}]}}\n", 1, 22, "a 'table' or a 'kinesis' stream"},
+        {"apis: {a: {streams: [{table: tab, kinesis: k, url: 'http://h/'}]}}\n", 1, 22, "a 'table' or a 'kinesis' stream"},
+        {"apis: {a: {streams: [{kinesis: k}]}}\n", 1, 22, "a 'url' or a 'route'"},
+        {"apis: {a: {streams: [{kinesis: k, url: 'http://h/', route: '@x'}]}}\n", 1, 22, "a 'url' or a 'route'"},
+        {"apis: {a: {streams: [{kinesis: k, route: x}]}}\n", 1, 42, "'@name'"},
+        {"apis: {a: {streams: [{kinesis: k, route: '@x'}]}}\n", 1, 42, "no handler of this application"},
+        {"apis: {a: {streams: [{kinesis: k, url: 'ftp://h/'}]}}\n", 1, 40, "http:// or https://"},
+        {"apis: {a: {tables: {tab: {hash: id}}, streams: [{table: tab, url: 'http://h/'}]}}\n", 1, 57, "'changes: true'"},
+        {"apis: {a: {streams: [{kinesis: k, url: 'http://h/', batchSize: 1001}]}}\n", 1, 64, "from 1 to 1000"},
+        {"apis: {a: {streams: [{kinesis: k, url: 'http://h/', window: 6m}]}}\n", 1, 61, "from 0 ms to 300000 ms"},
+        {"apis: {a: {streams: [{kinesis: k, url: 'http://h/', timeout: 1ms}]}}\n", 1, 62, "from 50 ms"},
+        {"apis: {a: {streams: [{kinesis: k, url: 'http://h/', retries: -1}]}}\n", 1, 62, "from 0 to 10000"},
+        {"apis: {a: {streams: [{kinesis: k, url: 'http://h/', start: FIRST}]}}\n", 1, 60, "LATEST or TRIM_HORIZON"},
+        {"apis: {a: {streams: [{kinesis: k, url: 'http://h/', onFailure: '@x'}]}}\n", 1, 64, "no handler of this application"},
+        {"apis: {a: {tables: {bad: {hash: x}}, streams: [{kinesis: k, url: 'http://h/', onFailure: bad}]}}\n", 1, 90, "the hash key 'id S'"},
+        {"apis: {a: {streams: [{kinesis: k, url: 'http://h/'}, {kinesis: k, url: 'http://i/'}]}}\n", 1, 54, "two streams are named 'k'"},
+        {"apis: {a: {kinesis: {a/b: {}}, routes: {x: 'http://h/'}}}\n", 1, 22, "a Kinesis stream's name"},
+        {"apis: {a: {kinesis: {k: {shards: 0}}, routes: {x: 'http://h/'}}}\n", 1, 34, "from 1 to 100"},
+        {"apis: {a: {kinesis: {k: {retention: 1h}}, routes: {x: 'http://h/'}}}\n", 1, 37, "from 86400000 ms"},
+        {"apis: {a: {live: {table: tab}}}\n", 1, 18, "a list of at most 64 rules"},
+        {"apis: {a: {live: [{who: anyone}]}}\n", 1, 19, "needs a 'table'"},
+        {"apis: {a: {auth: jwt, live: [{table: tab}]}}\n", 1, 30, "says 'who' may follow it"},
+        {"apis: {a: {auth: jwt, live: [{table: tab, who: admins}]}}\n", 1, 48, "role:NAME or group:NAME"},
+        {"apis: {a: {auth: jwt, live: [{table: tab, who: 'role:'}]}}\n", 1, 48, "role:NAME or group:NAME"},
+        {"apis: {a: {auth: jwt, live: [{table: tab, who: anyone, where: {id: $userId}}]}}\n", 1, 48, "'who' is not anyone"},
+        {"apis: {a: {auth: jwt, live: [{table: tab, where: {id: $userid}}]}}\n", 1, 55, "did you mean $userId?"},
+        {"apis: {a: {auth: jwt, live: [{table: tab, where: {id: ada}}]}}\n", 1, 55, "what the identity says"},
+        {"apis: {a: {auth: jwt, live: [{table: tab, where: {}}]}}\n", 1, 50, "1 to 4 attributes"},
+        {"apis: {a: {live: [{table: tab, where: {id: $userId}}]}}\n", 1, 39, "nobody could follow"},
+        {"apis: {a: {auth: claimed, live: [{table: tab, who: authenticated}]}}\n", 1, 52, "nobody could follow"},
+        {"apis: {a: {live: [{table: ta, who: anyone}]}}\n", 1, 27, "a table's name"},
+        {"apis: {a: {live: [{table: 'ta-{x}', who: anyone}]}}\n", 1, 27, "a table's name"},
+        {"apis: {a: {live: [{table: weir.stream, who: anyone}]}}\n", 1, 27, "kept for weir itself"},
+        {"apis: {a: {live: [{table: tab, who: anyone, ranks: 1001}]}}\n", 1, 52, "from 1 to 1000"},
+        {"apis: {a: {tables: {tab: {hash: id}}, live: [{table: tab, who: anyone, index: ByX}]}}\n", 1, 79, "has no index 'ByX'"},
+        {"apis: {a: {tables: {tab: {hash: connectionId}}, registry: {table: tab}, live: [{table: tab, who: anyone}]}}\n", 1, 88, "in no journal"},
+        {"apis: {a: {slowReaders: latest, live: [{table: tab, who: anyone}]}}\n", 1, 8, "leave 'slowReaders' at disconnect"},
         {"a: &x 1\n", 1, 4, "anchors"},
         {"env: *x\n", 1, 6, "anchors"},
         {"env: !!str x\n", 1, 6, "anchors"},
@@ -289,6 +341,59 @@ static void test_problems(void **state)
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         assert_problem(cases[i].yaml, cases[i].line, cases[i].column, cases[i].part);
+}
+
+static void test_streams(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("apis:\n"
+                           "  shop:\n"
+                           "    tables: {'orders-{env}': {hash: id, changes: true}, lost: {hash: id}}\n"
+                           "    kinesis: {clicks: {shards: 4, retention: 7d}, plain: {}}\n"
+                           "    streams:\n"
+                           "      - {table: 'orders-{env}', url: 'https://h/orders', batchSize: 10, window: 5s, retries: 0, timeout: 1m, bisect: true, start: TRIM_HORIZON, onFailure: lost}\n"
+                           "      - {kinesis: clicks, url: 'http://h/', name: two}\n"
+                           "      - {table: elsewhere, url: 'http://h/'}\n"),
+        0);
+    assert_int_equal(config.problems, 1); /* a table that may be made over the wire */
+    assert_true(config.problem[0].warning);
+    const struct gw_api_config *api = &config.apis[0].gateway;
+    assert_int_equal(api->stream_count, 3);
+    const struct gw_stream_config *first = &api->streams[0], *second = &api->streams[1];
+    assert_true(text_is(first->table, "orders-{env}") && text_is(first->url, "https://h/orders") && text_is(first->on_failure, "lost"));
+    assert_true(first->batch_max == 10 && first->window_ms == 5000 && first->retries == 0 && first->timeout_ms == 60000 && first->bisect && first->from_start);
+    assert_true(text_is(second->kinesis, "clicks") && text_is(second->name, "two") && second->retries == 3 && !second->from_start && !second->bisect);
+    assert_int_equal(api->kinesis_count, 2);
+    assert_string_equal(api->kinesis[0].name, "clicks");
+    assert_int_equal(api->kinesis[0].shards, 4);
+    assert_int_equal(api->kinesis[0].retention, 7 * DAY_MS);
+    assert_int_equal(api->kinesis[1].shards, 0);
+}
+
+static void test_live(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("apis:\n"
+                           "  shop:\n"
+                           "    auth: jwt\n"
+                           "    jwt: {secret: 'a secret of at least thirty-two bytes'}\n"
+                           "    tables: {'scores-{env}': {hash: game, range: id, indexes: {ByScore: {hash: game, range: score N, counted: true}}}}\n"
+                           "    live:\n"
+                           "      - {table: news, who: anyone}\n"
+                           "      - {table: 'orders-{env}', where: {customerId: $userId, team: $userGroups}}\n"
+                           "      - {table: 'scores-{env}', index: ByScore, ranks: 100, who: 'group:players'}\n"
+                           "      - {table: audit, who: role:admin}\n"),
+        0);
+    assert_int_equal(config.problems, 0);
+    const struct gw_api_config *api = &config.apis[0].gateway;
+    const struct gw_live_config *live = api->live;
+    assert_int_equal(api->live_count, 4);
+    assert_true(text_is(live[0].table, "news") && live[0].who == GW_LIVE_ANYONE && !live[0].wheres && !live[0].ranks && !live[0].index.len);
+    assert_true(live[1].who == GW_LIVE_AUTHENTICATED && live[1].wheres == 2);
+    assert_true(text_is(live[1].where[0].attribute, "customerId") && live[1].where[0].value == GW_LIVE_USER_ID);
+    assert_true(text_is(live[1].where[1].attribute, "team") && live[1].where[1].value == GW_LIVE_USER_GROUPS);
+    assert_true(live[2].who == GW_LIVE_GROUP && text_is(live[2].which, "players") && live[2].ranks == 100 && text_is(live[2].index, "ByScore"));
+    assert_true(live[3].who == GW_LIVE_ROLE && text_is(live[3].which, "admin"));
 }
 
 static void test_all_at_once_in_order(void **state)
@@ -506,6 +611,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_limit_sets, setup, teardown),
         cmocka_unit_test_setup_teardown(test_warning_is_no_error, setup, teardown),
         cmocka_unit_test_setup_teardown(test_problems, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_live, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_streams, setup, teardown),
         cmocka_unit_test_setup_teardown(test_all_at_once_in_order, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bounds, setup, teardown),
         cmocka_unit_test_setup_teardown(test_safe_by_default, setup, teardown),
