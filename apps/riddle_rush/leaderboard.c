@@ -28,6 +28,7 @@ struct weir_table rr_best = {
     .range_type = WEIR_S,
     .index = {{.name = "RankIndex", .hash = "gameMode", .hash_type = WEIR_S, .range = "rankKey", .range_type = WEIR_S, .counted = true}},
     .ttl = "ttl",
+    .changes = true, /* its top is followed live */
 };
 
 /* ---- writing ---- */

@@ -7,7 +7,7 @@
  * Nothing is counted by reading history. Each write also updates what is asked later: the player's best per mode (ranked by a counted index, see
  * leaderboard.c) and the player's statistics (stats.c).
  *
- * Demands: GW-14, AU-10, AU-14, TB-1, TB-3, TB-4, IN-1 … IN-3, X-7, X-13
+ * Demands: GW-14, AU-10, AU-14, TB-1, TB-3, TB-4, TB-12, IN-1 … IN-3, X-7, X-13
  */
 #include "riddle_rush.h"
 
@@ -21,6 +21,7 @@ struct weir_table rr_users = {
     },
     .ttl = "ttl",
     .changes = true,
+    .recovery_days = 35,
 };
 
 struct weir_table rr_leaderboard = {
@@ -159,4 +160,5 @@ const struct weir_app weir_app_riddle_rush = {
         {"$default", unknown, WEIR_PURE},
         {0},
     },
+    .live = (const struct weir_live[]){{.table = &rr_best, .rule = WEIR_LIVE_ANYONE}, {0}},
 };

@@ -14,7 +14,8 @@ static struct weir_table notes = {
     .name = "notes",
     .hash = "board",
     .range = "id",
-    .index = {{.name = "ByAuthor", .hash = "author", .range = "id"}},
+    .index = {{.name = "ByAuthor", .hash = "author", .range = "id"},
+        {.name = "ByAuthorAndBoard", .hash = "author", .more_hash = {{"board", WEIR_S}}, .range = "stars", .range_type = WEIR_N, .more_range = {{"id", WEIR_S}}}},
     .changes = true,
 };
 static struct weir_table drafts = {.name = "notes-drafts", .hash = "id", .changes = true};
