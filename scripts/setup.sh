@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-build_packages="cmake ninja-build gcc g++ pkg-config librocksdb-dev libsimdjson-dev libnghttp2-dev libcurl4-openssl-dev libyaml-dev
+build_packages="cmake ninja-build gcc g++ pkg-config librocksdb-dev libsimdjson-dev libnghttp2-dev libcurl4-openssl-dev libyaml-dev libpcre2-dev
     libcmocka-dev libssl-dev zlib1g-dev"
 test_packages="clang libclang-rt-14-dev python3"
 node_oldest=20
@@ -86,5 +86,6 @@ elif [ "${1:-}" = "--test" ]; then
     install_packages $test_packages
     setup_node
     command -v aws >/dev/null || install_packages awscli
+    python3 -c 'import boto3' 2>/dev/null || /usr/bin/python3 -c 'import boto3' 2>/dev/null || install_packages python3-boto3
     command -v chromium >/dev/null || command -v chromium-browser >/dev/null || install_packages chromium
 fi

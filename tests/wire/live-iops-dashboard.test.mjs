@@ -1,11 +1,13 @@
 // iops_dashboard as its document has it: registry, every change to every client in batches, messages refused; written over the DynamoDB wire.
-// GW-8, AU-11, FO-2, FO-3, FO-4, FO-14, TB-5, TB-6, ST-2, ST-4 … ST-7, IN-5, DB-5, OP-10, X-6
+// GW-8, AU-11, FO-2, FO-3, FO-4, FO-14, TB-5, TB-6, ST-2, ST-4 … ST-7, ST-9, IN-5, DB-5, OP-10, X-6
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { quiet, request, start, until } from './lib/weir.mjs'
 import { connect } from './lib/client.mjs'
 import { dynamodb as ok } from './lib/dynamodb.mjs'
+import { KinesisClient, PutRecordsCommand } from '@aws-sdk/client-kinesis'
+import { NodeHttpHandler } from '@smithy/node-http-handler'
 
 const TableName = 'iops-dashboard-metrics'
 const metric = (id, value) => ({ entity_id: { S: id }, entity_type: { S: 'stream' }, metric_value: { N: String(value) }, timestamp: { S: '2024-11-04T12:34:56Z' } })
@@ -132,4 +134,63 @@ test("the document's put-item", { timeout: 120000 }, async (t) => {
   assert.deepEqual([updates[0].eventType, updates[0].data], ['INSERT', plain('test-stream-001', 1234)])
   assert.equal((await request(server, 'GET', '/iops-dashboard/@streams')).json.streams[0].route, '@metrics')
   await client.close(1000)
+})
+
+/* ---- the Kinesis stream that fills the table ---- */
+
+const StreamName = 'iops-dashboard-events'
+const kinesis = (t, server, more) => { // as it comes it speaks HTTP/2
+  const client = new KinesisClient({ endpoint: server.http, region: 'us-east-1', credentials: { accessKeyId: 'test', secretAccessKey: 'test' }, ...more })
+  t.after(() => client.destroy())
+  return client
+}
+const record = (id, value) => ({ PartitionKey: id, Data: Buffer.from(JSON.stringify(plain(id, value))) })
+
+test("records of the stream become rows, and every client hears of them: `aws kinesis put-record` and the SDK", { timeout: 120000 }, async (t) => {
+  const server = await start(t, { config: 'apps:\n  iops-dashboard:\n    streamWindow: 0\n' })
+  const client = await connect(`${server.ws}/iops-dashboard/prod`)
+  const put = JSON.parse(await aws(server, 'kinesis', 'put-record', '--stream-name', StreamName, '--partition-key', 'test-stream-001', '--cli-binary-format', 'raw-in-base64-out',
+    '--data', JSON.stringify(plain('test-stream-001', 1234))))
+  assert.match(put.SequenceNumber, /^\d+$/)
+  const first = await client.json()
+  assert.deepEqual([first.type, first.updates[0].eventType, first.updates[0].data], ['METRICS_UPDATE', 'INSERT', plain('test-stream-001', 1234)])
+  const { Item } = await ok(server, 'GetItem', { TableName, Key: { entity_id: { S: 'test-stream-001' } } })
+  assert.deepEqual(Item, metric('test-stream-001', 1234))
+
+  const sdk = kinesis(t, server, { requestHandler: new NodeHttpHandler() })
+  const { FailedRecordCount } = await sdk.send(new PutRecordsCommand({ StreamName, Records: Array.from({ length: 120 }, (_, i) => record(`s${i}`, i)) }))
+  assert.equal(FailedRecordCount ?? 0, 0)
+  const seen = new Map()
+  while (seen.size < 120) for (const { data } of (await client.json()).updates) seen.set(data.entity_id, data)
+  for (let i = 0; i < 120; i++) assert.deepEqual(seen.get(`s${i}`), plain(`s${i}`, i))
+  await client.close(1000)
+})
+
+test('what is no metric goes to the failures, and blocks nobody', { timeout: 120000 }, async (t) => {
+  const server = await start(t, { config: 'apps:\n  iops-dashboard:\n    streamWindow: 0\n' })
+  const sdk = kinesis(t, server)
+  const wrong = ['no JSON', '{"entity_id":"x"}', '[]', '{"entity_id":"x","entity_type":"t","timestamp":"now","metric_value":"12"}', '']
+  const Records = []
+  for (let i = 0; i < 30; i++) Records.push(record(`m${i}`, i))
+  for (const [i, text] of wrong.entries()) Records.splice(4 + 6 * i, 0, { PartitionKey: 'bad', Data: Buffer.from(text) })
+  await sdk.send(new PutRecordsCommand({ StreamName, Records }))
+  await until('all that are good', async () => {
+    await server.advance(2000)
+    const { Count } = await ok(server, 'Scan', { TableName, Select: 'COUNT' })
+    return Count === 30
+  })
+  const failures = await until('those that are not', async () => {
+    await server.advance(2000)
+    const { Items } = await ok(server, 'Scan', { TableName: 'iops-dashboard-failures' })
+    return Items.length === wrong.length && Items
+  })
+  for (const item of failures) {
+    assert.deepEqual([item.error.S, item.consumer.S], ['MALFORMED', '@events'])
+    assert.ok(wrong.includes(Buffer.from(JSON.parse(item.record.S).data, 'base64').toString()))
+  }
+  const listed = (await request(server, 'GET', '/iops-dashboard/@streams/events/failed')).json.failed
+  assert.equal(listed.length, wrong.length)
+  await server.kill9()
+  await server.restart()
+  assert.equal((await ok(server, 'Scan', { TableName: 'iops-dashboard-failures', Select: 'COUNT' })).Count, wrong.length, 'each once')
 })

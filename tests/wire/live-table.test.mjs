@@ -226,7 +226,7 @@ test('a snapshot that is not read in time begins anew', async (t) => {
 })
 
 test('a position that the journal has forgotten', async (t) => {
-  const { server, as } = await notes(t)
+  const { server, as } = await notes(t, { config: 'apps: [notes]\n' }) // other applications want the journal for the recovery of their tables
   const writer = await as('ada')
   await put(writer, 'a', '1', 'one')
   const follower = new Follower({ table: 'notes', key: { board: 'a' } }, noteKey)

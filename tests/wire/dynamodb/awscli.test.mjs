@@ -4,7 +4,7 @@ import test from 'node:test'
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { quiet, start } from '../lib/weir.mjs'
+import { quiet, start, until } from '../lib/weir.mjs'
 
 const environment = { ...process.env, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test', AWS_DEFAULT_REGION: 'us-east-1', AWS_PAGER: '', AWS_EC2_METADATA_DISABLED: 'true' }
 
@@ -29,7 +29,17 @@ test('the documents\' commands', async (t) => {
   assert.equal(put, undefined)
   const { Items } = await shell(server, 'aws dynamodb scan --table-name iops-dashboard-metrics')
   assert.deepEqual(Items, [{ entity_id: { S: 'test-stream-001' }, entity_type: { S: 'stream' }, metric_value: { N: '1234' }, timestamp: { S: '2024-11-04T12:34:56Z' } }])
-  await assert.rejects(shell(server, 'aws dynamodb create-backup --table-name riddle-rush-users-prod --backup-name users-backup-$(date +%Y%m%d)'), /UnknownOperationException/)
+  const { BackupDetails } = await shell(server, 'aws dynamodb create-backup --table-name riddle-rush-users-prod --backup-name users-backup-$(date +%Y%m%d)')
+  assert.match(BackupDetails.BackupName, /^users-backup-\d{8}$/)
+  await until('the backup is there', async () => (await shell(server, `aws dynamodb describe-backup --backup-arn ${BackupDetails.BackupArn}`)).BackupDescription.BackupDetails.BackupStatus === 'AVAILABLE')
+  assert.equal((await shell(server, 'aws dynamodb list-backups --table-name riddle-rush-users-prod')).BackupSummaries.length, 1)
+  await shell(server, `aws dynamodb restore-table-from-backup --target-table-name users-restored --backup-arn ${BackupDetails.BackupArn}`)
+  await until('the table is there', async () => (await shell(server, 'aws dynamodb describe-table --table-name users-restored')).Table.TableStatus === 'ACTIVE')
+  await shell(server, 'aws dynamodb update-continuous-backups --table-name riddle-rush-users-prod --point-in-time-recovery-specification PointInTimeRecoveryEnabled=true')
+  const past = await shell(server, 'aws dynamodb describe-continuous-backups --table-name riddle-rush-users-prod')
+  assert.equal(past.ContinuousBackupsDescription.PointInTimeRecoveryDescription.PointInTimeRecoveryStatus, 'ENABLED')
+  await shell(server, 'aws dynamodb restore-table-to-point-in-time --source-table-name riddle-rush-users-prod --target-table-name users-then --use-latest-restorable-time')
+  await shell(server, `aws dynamodb delete-backup --backup-arn ${BackupDetails.BackupArn}`)
   await quiet(server)
 })
 

@@ -1,13 +1,16 @@
-// Random operations against a simple model in memory, with crashes in between. WEIR_SEED repeats a run, WEIR_STEPS makes it longer.
+// Random operations against a simple model in memory, with crashes in between, and the table's stream: replayed from its horizon it rebuilds the table and its
+// indexes, and a reader that goes on behind a crash meets each change once. WEIR_SEED repeats a run, WEIR_STEPS makes it longer.
 // TB-10
 import test from 'node:test'
 import assert from 'node:assert/strict'
+import { isDeepStrictEqual } from 'node:util'
 import {
   BatchGetItemCommand, BatchWriteItemCommand, DeleteItemCommand, GetItemCommand, PutItemCommand, QueryCommand, ScanCommand, TransactGetItemsCommand, TransactWriteItemsCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb'
 import { quiet, start } from '../lib/weir.mjs'
-import { client, rich } from './lib.mjs'
+import { client, ok, rich } from './lib.mjs'
+import { arnOf, fine, iterator, readFrom } from './streams.mjs'
 
 const seed = Number(process.env.WEIR_SEED ?? Math.floor(Math.random() * 2 ** 31))
 const STEPS = Number(process.env.WEIR_STEPS ?? 6000)
@@ -29,6 +32,7 @@ class Model {
   constructor(pick) {
     this.pick = pick
     this.items = new Map()
+    this.changes = 0 // records that the stream must have: a write that changes nothing makes none
   }
 
   key() {
@@ -50,11 +54,12 @@ class Model {
   }
 
   put(item) {
+    if (!isDeepStrictEqual(plain(this.get(item)), plain(item))) this.changes++
     this.items.set(name(item), item)
   }
 
   delete(key) {
-    this.items.delete(name(key))
+    if (this.items.delete(name(key))) this.changes++
   }
 
   /** ADD count :n SET color = :c REMOVE note */
@@ -186,10 +191,54 @@ const operations = {
   },
 }
 
+/** Applies records to what is there: each old image is what it holds, each image has its key. */
+function apply(held, records) {
+  for (const { eventName, dynamodb } of records) {
+    const { Keys, OldImage, NewImage } = dynamodb
+    const what = `record ${dynamodb.SequenceNumber}`
+    assert.equal(eventName, !OldImage ? 'INSERT' : !NewImage ? 'REMOVE' : 'MODIFY', what)
+    assert.deepEqual(plain(OldImage), plain(held.get(name(Keys))), what)
+    assert.notDeepEqual(plain(OldImage), plain(NewImage), what)
+    if (NewImage) {
+      assert.deepEqual({ p: NewImage.p, r: NewImage.r }, Keys, what)
+      held.set(name(Keys), NewImage)
+    } else held.delete(name(Keys))
+  }
+}
+
+/** A reader that keeps its place over crashes, and what it has rebuilt; and at each look another one, that begins with nothing at the horizon. */
+class Follower {
+  constructor(server, arn, pick) {
+    Object.assign(this, { server, arn, pick, records: [], held: new Map() })
+  }
+
+  async look(model, db) {
+    this.next ??= await iterator(this.server, this.arn)
+    const news = await readFrom(this.server, this.next, { count: model.changes - this.records.length, Limit: 1 + this.pick(1000) })
+    this.next = news.next
+    this.records.push(...news.records)
+    apply(this.held, news.records)
+    const { records, next } = await readFrom(this.server, await iterator(this.server, this.arn), { count: model.changes, Limit: 1 + this.pick(1000) })
+    assert.deepEqual(records, this.records)
+    for (const at of [next, this.next]) assert.deepEqual((await fine(this.server, 'GetRecords', { ShardIterator: at })).Records, [], 'a change that the model did not make')
+    for (let i = 1; i < records.length; i++) assert.ok(BigInt(records[i - 1].dynamodb.SequenceNumber) < BigInt(records[i].dynamodb.SequenceNumber), 'the order')
+    assert.equal(new Set(records.map((record) => record.eventID)).size, records.length)
+    const rebuilt = new Map()
+    apply(rebuilt, records)
+    for (const held of [rebuilt, this.held])
+      assert.deepEqual(new Map([...held].map(([k, item]) => [k, plain(item)]).sort()), new Map([...model.items].map(([k, item]) => [k, plain(item)]).sort()))
+    for (const color of ['red', 'green', 'blue', 'violet'])
+      same(await pages(db, QueryCommand, { TableName, IndexName: 'byColor', KeyConditionExpression: 'color = :c', ExpressionAttributeValues: { ':c': { S: color } } }, this.pick),
+        [...rebuilt.values()].filter((item) => item.color?.S === color && item.mass).sort(byMass), 'the rebuilt index')
+  }
+}
+
 test(`a model agrees (WEIR_SEED=${seed})`, async (t) => {
   const pick = random(seed)
   const server = await start(t)
   await rich(server, TableName)
+  await ok(server, 'UpdateTable', { TableName, StreamSpecification: { StreamEnabled: true, StreamViewType: 'NEW_AND_OLD_IMAGES' } })
+  const follower = new Follower(server, await arnOf(server, TableName), random(seed + 1))
   const model = new Model(pick)
   const names = Object.keys(operations)
   let db = client(server)
@@ -215,8 +264,11 @@ test(`a model agrees (WEIR_SEED=${seed})`, async (t) => {
       } while (ExclusiveStartKey)
       assert.equal(all.length, model.items.size)
       for (const item of all) assert.deepEqual(plain(item), plain(model.get(item)))
+      await follower.look(model, db)
     }
   }
+  await follower.look(model, db)
+  assert.ok(model.changes > 0)
   db.destroy()
   await quiet(server)
 })

@@ -93,3 +93,81 @@ export class Follower {
 }
 
 export const noteKey = (note) => `${note.board}/${note.id}`
+
+/** A follower of ranks: keeps the list that snapshots and steps describe, and checks each step against it. */
+export class RankFollower {
+  constructor(ranks, keyOf, more = {}) {
+    this.request = { ranks, ...more }
+    this.keyOf = keyOf
+    this.list = []
+    this.position = undefined
+    this.counts = { snapshots: 0, messages: 0, steps: 0, resnapshots: 0, resumed: 0 }
+    this.complete = false
+    this.waiters = []
+  }
+
+  follow(client) {
+    this.client = client
+    client.socket.removeAllListeners('message')
+    client.socket.on('message', (data) => this.take(JSON.parse(data.toString())))
+    const resume = this.complete ? { after: this.position.number === undefined ? `${this.position.sequence}` : `${this.position.sequence}.${this.position.number}` } : {}
+    if (resume.after) this.counts.resumed++
+    client.send({ action: 'subscribe', ...this.request, ...resume })
+  }
+
+  take(message) {
+    if (message.type === 'subscribed') this.subscription = message.subscription
+    else if (message.type === 'snapshot') this.snapshot(message)
+    else if (message.type === 'ranks') this.ranks(message)
+    else if (message.type === 'resnapshot') (this.counts.resnapshots++, (this.complete = false), (this.list = []))
+    else (this.others ??= []).push(message)
+    this.waiters = this.waiters.filter((waiter) => !waiter())
+  }
+
+  snapshot({ subscription, items, sequence, last }) {
+    assert.equal(subscription, this.subscription)
+    assert.equal(last, true)
+    this.list = items.map((item) => [this.keyOf(item), item])
+    this.position = { sequence }
+    this.complete = true
+    this.counts.snapshots++
+  }
+
+  ranks({ sequence, number, steps, from }) {
+    assert.ok(this.complete, 'no step before the snapshot')
+    assert.ok(later({ sequence, number }, this.position) > 0, `${sequence}.${number} comes after ${JSON.stringify(this.position)}`)
+    assert.ok(steps.length > 0, 'nothing is sent when nothing is different')
+    if (this.request.conflate) assert.ok(from)
+    for (const { event, rank, from: old, key, data } of steps) {
+      const name = this.keyOf(key)
+      const taken = () => {
+        const [gone] = this.list.splice((old ?? rank) - 1, 1)
+        assert.equal(gone?.[0], name, `${event} of the entry that is there`)
+      }
+      if (event === 'LEAVE' || event === 'MOVE') taken()
+      if (event === 'MOVE' || event === 'ENTER') {
+        assert.ok(rank >= 1 && rank <= this.list.length + 1)
+        this.list.splice(rank - 1, 0, [name, data])
+      }
+      if (event === 'UPDATE') {
+        assert.equal(this.list[rank - 1][0], name)
+        this.list[rank - 1][1] = data
+      }
+      this.counts.steps++
+    }
+    assert.ok(this.list.length <= this.request.ranks.top)
+    this.position = { sequence, number }
+    this.counts.messages++
+  }
+
+  until(what, condition, ms = 15000) {
+    return within(what, new Promise((resolve) => {
+      const look = () => condition(this) && (resolve(this), true)
+      if (!look()) this.waiters.push(look)
+    }), ms)
+  }
+
+  items() {
+    return this.list.map(([, item]) => item)
+  }
+}
