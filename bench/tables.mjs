@@ -43,7 +43,7 @@ async function start(name, argv, port, env = {}) {
 async function startWeir() {
   const port = await freePort();
   const data = mkdtempSync(join(folder, 'data-'));
-  return start('weir', [...pin(0), (process.env.WEIR_BIN ?? join(root, 'build', 'weir')), 'serve', '--listen', `127.0.0.1:${port}`, '--data', data, '--io-threads', '1', '--log-level', 'error'], port, { JWT_SECRET: secret });
+  return start('weir', [...pin(0), join(root, 'build', 'weir'), 'serve', '--listen', `127.0.0.1:${port}`, '--data', data, '--io-threads', '1', '--log-level', 'error'], port, { JWT_SECRET: secret });
 }
 async function startDynalite() {
   const program = join(root, 'bench/peers/dynalite/node_modules/dynalite/cli.js');
@@ -100,25 +100,34 @@ const median = (values) => [...values].filter(Number.isFinite).sort((a, b) => a 
 const show = (n) => (Number.isFinite(n) ? (n >= 100 ? Math.round(n).toLocaleString('en') : n.toFixed(2)) : '–');
 
 // ---- the table: hash `p` (100 items each), range `r`, 200 bytes an item ----
-const TABLE = 'bench-items', IN_PARTITION = 100;
+// What is written and what is read are two tables: a page of items that were overwritten a moment ago walks over their old versions, too.
+const [READ, WRITTEN] = ['bench-read', 'bench-written'], IN_PARTITION = 100;
 const keyOf = (n) => ({ p: { S: `partition-${Math.floor(n / IN_PARTITION)}` }, r: { N: String(n % IN_PARTITION) } });
 const itemOf = (n, more = {}) => ({ ...keyOf(n), name: { S: `player ${n}` }, score: { N: String(n * 7) }, text: { S: 'x'.repeat(130) }, ...more });
 // Each request is a change: the requests come in two halves with the same keys and other values, since a put of what is there already costs no write.
 const operations = {
-  PutItem: (n, half) => ({ TableName: TABLE, Item: itemOf(n, { score: { N: String(n * 7 + half) } }) }),
-  GetItem: (n) => ({ TableName: TABLE, Key: keyOf(n), ConsistentRead: true }),
-  UpdateItem: (n) => ({ TableName: TABLE, Key: keyOf(n), UpdateExpression: 'SET score = score + :one, #n = :name', ExpressionAttributeNames: { '#n': 'name' }, ExpressionAttributeValues: { ':one': { N: '1' }, ':name': { S: `player ${n} again` } } }),
-  Query: (n) => ({ TableName: TABLE, KeyConditionExpression: 'p = :p AND r >= :r', Limit: 20, ExpressionAttributeValues: { ':p': keyOf(n).p, ':r': { N: String((n % IN_PARTITION) % 80) } } }),
+  PutItem: (n, half) => ({ TableName: WRITTEN, Item: itemOf(n, { score: { N: String(n * 7 + half) } }) }),
+  GetItem: (n) => ({ TableName: READ, Key: keyOf(n), ConsistentRead: true }),
+  UpdateItem: (n) => ({ TableName: WRITTEN, Key: keyOf(n), UpdateExpression: 'SET score = score + :one, #n = :name', ExpressionAttributeNames: { '#n': 'name' }, ExpressionAttributeValues: { ':one': { N: '1' }, ':name': { S: `player ${n} again` } } }),
+  Query: (n) => ({ TableName: READ, KeyConditionExpression: 'p = :p AND r >= :r', Limit: 20, ExpressionAttributeValues: { ':p': keyOf(n).p, ':r': { N: String((n % IN_PARTITION) % 80) } } }),
 };
 const goals = { PutItem: 6, GetItem: 6, UpdateItem: 8, Query: 20 };
 async function fill(server, rows) {
-  await ask(server, 'CreateTable', { TableName: TABLE, BillingMode: 'PAY_PER_REQUEST', KeySchema: [{ AttributeName: 'p', KeyType: 'HASH' }, { AttributeName: 'r', KeyType: 'RANGE' }],
+  for (const TableName of [READ, WRITTEN]) await fillTable(server, TableName, rows);
+}
+async function fillTable(server, TableName, rows) {
+  await ask(server, 'CreateTable', { TableName, BillingMode: 'PAY_PER_REQUEST', KeySchema: [{ AttributeName: 'p', KeyType: 'HASH' }, { AttributeName: 'r', KeyType: 'RANGE' }],
     AttributeDefinitions: [{ AttributeName: 'p', AttributeType: 'S' }, { AttributeName: 'r', AttributeType: 'N' }] });
-  for (let i = 0; i < 100 && (await ask(server, 'DescribeTable', { TableName: TABLE })).Table.TableStatus !== 'ACTIVE'; i++) await new Promise((resolve) => setTimeout(resolve, 100));
-  for (let n = 0; n < rows; n += 25) {
-    await ask(server, 'BatchWriteItem', { RequestItems: { [TABLE]: Array.from({ length: Math.min(25, rows - n) }, (_, i) => ({ PutRequest: { Item: itemOf(n + i) } })) } });
-    if (n % 100000 === 0 && rows > SMALL) process.stderr.write(`\r${n.toLocaleString('en')} items`);
-  }
+  for (let i = 0; i < 100 && (await ask(server, 'DescribeTable', { TableName })).Table.TableStatus !== 'ACTIVE'; i++) await new Promise((resolve) => setTimeout(resolve, 100));
+  let next = 0;
+  await Promise.all(Array.from({ length: 16 }, async () => {
+    while (next < rows) {
+      const n = next;
+      next += 25;
+      await ask(server, 'BatchWriteItem', { RequestItems: { [TableName]: Array.from({ length: Math.min(25, rows - n) }, (_, i) => ({ PutRequest: { Item: itemOf(n + i) } })) } });
+      if (n % 100000 === 0 && rows > SMALL) process.stderr.write(`\r${TableName}: ${n.toLocaleString('en')} items`);
+    }
+  }));
 }
 const uniform = (rows) => Math.floor(Math.random() * rows);
 /** Zipf's law with exponent 1 over the rows, the popular ones spread over the table. */
