@@ -2,7 +2,7 @@
 // disk; then writes through to a subscriber's socket. Server on one core, load on the other, rounds interleaved, medians. What counts is the work per second of the
 // server's CPU: dynalite has one thread, weir uses what the core has.
 //
-//   node bench/tables.mjs [--rounds 8] [--seconds 2] [--only replay,follow,size] [--rows 10000000]
+//   node bench/tables.mjs [--rounds 8] [--seconds 2] [--only replay,follow,size] [--rows 10000000] [--operations GetItem,Query]
 //
 // `size` is no part of a plain run: it fills a table with --rows items and compares the cost of each operation with that on 10,000 items, keys drawn uniformly and
 // by Zipf's law.
@@ -22,7 +22,7 @@ const rounds = Number(arg('rounds', 8)), seconds = Number(arg('seconds', 2));
 const only = arg('only', 'replay,follow').split(',');
 const folder = mkdtempSync(join(tmpdir(), 'weir-bench-'));
 const pin = cpus().length > 1 ? (core) => ['taskset', '-c', String(core)] : () => [];
-const [SMALL, CYCLE] = [10000, 4000];
+const [SMALL, CYCLE, LONG_CYCLE] = [10000, 4000, 60000];
 
 const freePort = () => new Promise((resolve) => {
   const server = createServer().listen(0, '127.0.0.1', () => {
@@ -112,8 +112,9 @@ const operations = {
   Query: (n) => ({ TableName: READ, KeyConditionExpression: 'p = :p AND r >= :r', Limit: 20, ExpressionAttributeValues: { ':p': keyOf(n).p, ':r': { N: String((n % IN_PARTITION) % 80) } } }),
 };
 const goals = { PutItem: 6, GetItem: 6, UpdateItem: 8, Query: 20 };
+const wanted = arg('operations', Object.keys(operations).join()).split(',');
 async function fill(server, rows) {
-  for (const TableName of [READ, WRITTEN]) await fillTable(server, TableName, rows);
+  for (const TableName of [READ, WRITTEN]) if (wanted.some((name) => operations[name](0, 0).TableName === TableName)) await fillTable(server, TableName, rows);
 }
 async function fillTable(server, TableName, rows) {
   await ask(server, 'CreateTable', { TableName, BillingMode: 'PAY_PER_REQUEST', KeySchema: [{ AttributeName: 'p', KeyType: 'HASH' }, { AttributeName: 'r', KeyType: 'RANGE' }],
@@ -132,8 +133,8 @@ async function fillTable(server, TableName, rows) {
 const uniform = (rows) => Math.floor(Math.random() * rows);
 /** Zipf's law with exponent 1 over the rows, the popular ones spread over the table. */
 const zipf = (rows) => Math.floor((Math.exp(Math.random() * Math.log(rows)) - 1) * 7919) % rows;
-function requests(server, operation, rows, draw = uniform) {
-  const drawn = Array.from({ length: CYCLE / 2 }, () => draw(rows));
+function requests(server, operation, rows, draw = uniform, cycle = CYCLE) {
+  const drawn = Array.from({ length: cycle / 2 }, () => draw(rows));
   return [1, 2].flatMap((half) => drawn.map((n) => signed(server.port, operation, operations[operation](n, half))));
 }
 
@@ -141,14 +142,14 @@ async function replayTable() {
   const servers = [await startWeir(), await startDynalite()].filter(Boolean), results = {};
   for (const server of servers) await fill(server, SMALL);
   for (let round = 0; round < rounds; round++)
-    for (const operation of Object.keys(operations))
+    for (const operation of wanted)
       for (const server of round % 2 ? [...servers].reverse() : servers) {
         process.stderr.write(`\rround ${round + 1}/${rounds} ${operation} ${server.name}          `);
         ((results[operation] ??= {})[server.name] ??= []).push(replay(server, requests(server, operation, SMALL)));
       }
   process.stderr.write('\n');
   console.log('| 32 connections, 10,000 items of 200 bytes | weir requests/s | per CPU-second | p50 µs | p99 µs | dynalite requests/s | per CPU-second | ratio by CPU | goal |\n|---|---|---|---|---|---|---|---|---|');
-  for (const operation of Object.keys(operations)) {
+  for (const operation of wanted) {
     const mid = (name, pick) => median((results[operation][name] ?? []).map(pick));
     const [ours, theirs] = ['weir', 'dynalite'].map((name) => mid(name, (r) => r.per_cpu_second));
     console.log(`| ${operation} | ${show(mid('weir', (r) => r.per_second))} | ${show(ours)} | ${show(mid('weir', (r) => r.p50_us))} | ${show(mid('weir', (r) => r.p99_us))} | ${show(mid('dynalite', (r) => r.per_second))} | ${show(theirs)} | ${show(ours / theirs)} | ${goals[operation]} |`);
@@ -188,11 +189,11 @@ async function sizeTable() {
   await fill(large, rows);
   const results = {};
   for (let round = 0; round < rounds; round++)
-    for (const operation of Object.keys(operations))
+    for (const operation of wanted)
       for (const [law, draw] of [['zipf', zipf], ['uniform', uniform]])
         for (const [name, server, count] of [['small', small, SMALL], ['large', large, rows]]) {
           process.stderr.write(`\rround ${round + 1}/${rounds} ${operation} ${law} ${name}          `);
-          ((results[`${operation}, ${law}`] ??= {})[name] ??= []).push(replay(server, requests(server, operation, count, draw)).server_cpu_us_each);
+          ((results[`${operation}, ${law}`] ??= {})[name] ??= []).push(replay(server, requests(server, operation, count, draw, LONG_CYCLE)).server_cpu_us_each);
         }
   console.log(`\n| ${rows.toLocaleString('en')} items beside ${SMALL.toLocaleString('en')} | CPU µs, small | CPU µs, large | ratio | goal |\n|---|---|---|---|---|`);
   for (const [what, { small: s, large: l }] of Object.entries(results))
