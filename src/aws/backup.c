@@ -200,17 +200,8 @@ static int list_one(void *context, const struct job *job)
         return 1;
     if (!meta || ddb_meta_parse(call->arena, job->about, meta))
         return ERR_CORRUPT;
-    struct buf arn;
-    buf_init(&arn, 2048);
-    ddb_arn(call, job->source, &arn);
     json_begin_object(w);
-    json_name(w, "TableName");
-    json_text(w, job->source);
-    json_name(w, "TableId");
-    json_str(w, meta->id);
-    json_name(w, "TableArn");
-    json_text(w, buf_text(&arn));
-    buf_fini(&arn);
+    backup_write_table(call, job, meta);
     backup_write_arn(call, "BackupArn", job);
     json_name(w, "BackupName");
     json_text(w, job->name);

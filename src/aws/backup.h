@@ -12,6 +12,8 @@ int backup_stage_fail(struct aws_call *call, int code);
 int backup_table_ends(struct aws_call *call, struct store_view *view, struct tick *tick, const struct store_table *table);
 
 /* ---- backup_describe.c ---- */
+/* TableName, TableId and TableArn of the table that was backed up, inside an object that is open. */
+void backup_write_table(struct aws_call *call, const struct job *job, const struct ddb_meta *meta);
 void backup_write_arn(struct aws_call *call, const char *name, const struct job *job);
 const char *backup_status(const struct job *job);
 /* BackupDetails, as an object. */

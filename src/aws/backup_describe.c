@@ -70,19 +70,26 @@ static void write_throughput(struct json_writer *w, int64_t reads, int64_t write
     json_end_object(w);
 }
 
-static void write_source(struct aws_call *call, const struct job *job, const struct store_table_decl *decl, const struct ddb_meta *meta)
+void backup_write_table(struct aws_call *call, const struct job *job, const struct ddb_meta *meta)
 {
     struct json_writer *w = &call->w;
     struct buf arn;
     buf_init(&arn, 2048);
     ddb_arn(call, job->source, &arn);
-    json_begin_object(w);
     json_name(w, "TableName");
     json_text(w, job->source);
     json_name(w, "TableId");
     json_str(w, meta->id);
     json_name(w, "TableArn");
     json_text(w, buf_text(&arn));
+    buf_fini(&arn);
+}
+
+static void write_source(struct aws_call *call, const struct job *job, const struct store_table_decl *decl, const struct ddb_meta *meta)
+{
+    struct json_writer *w = &call->w;
+    json_begin_object(w);
+    backup_write_table(call, job, meta);
     json_name(w, "TableSizeBytes");
     json_u64(w, job->item_bytes);
     json_name(w, "ItemCount");
@@ -93,7 +100,6 @@ static void write_source(struct aws_call *call, const struct job *job, const str
     json_name(w, "BillingMode");
     json_str(w, meta->on_demand_mode ? "PAY_PER_REQUEST" : "PROVISIONED");
     json_end_object(w);
-    buf_fini(&arn);
 }
 
 static void write_index(struct json_writer *w, const struct store_index_decl *index, const struct ddb_meta *meta, bool local)

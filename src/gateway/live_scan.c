@@ -164,7 +164,7 @@ static void scan_go(struct live_scan *scan)
         return;
     scan->running = false;
     gw_effect_unref(scan->back);
-    if (code == ERR_AGAIN || code == ERR_FULL) {
+    if (code == ERR_FULL) {
         scan->unsent = true;
         live_retry_soon(live);
     } else {
