@@ -62,6 +62,7 @@
     X(tick_writes_refused, COUNTER, "calls refused because disk space is low")                                         \
     X(tick_deferred_due, COUNTER, "deferred calls run")                                                                \
     X(tick_deferred_retries, COUNTER, "deferred calls retried")                                                        \
+    X(tick_notes_dropped, COUNTER, "ticks whose metrics and log lines were dropped because disk space was low")              \
     X(tick_cold_restarts, COUNTER, "calls staged again after a cold block was warmed")                                 \
     X(tick_expired, COUNTER, "items deleted by expiry")                                                                \
     X(tick_calls_waiting, GAUGE, "calls admitted and not yet released")                                                \

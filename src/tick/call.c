@@ -16,19 +16,21 @@
 
 struct save {
     struct store_save stage;
+    struct notes_save notes;
     size_t emits;
-    size_t bytes;
+    size_t bytes; /* staged and noted */
 };
 
 static struct save save_make(const struct tick *tick)
 {
     const struct batch *batch = tick->current;
-    return (struct save){store_stage_save(batch->stage), batch->emits_len, store_stage_bytes(batch->stage)};
+    return (struct save){store_stage_save(batch->stage), notes_save(&tick->notes), batch->emits_len, store_stage_bytes(batch->stage) + tick->notes.bytes};
 }
 
 static void save_undo(struct tick *tick, const struct save *save)
 {
     store_stage_rollback(tick->current->stage, save->stage);
+    notes_undo(&tick->notes, &save->notes);
     batch_undo(tick, save->emits);
 }
 
@@ -36,12 +38,12 @@ static void save_undo(struct tick *tick, const struct save *save)
 static int check_kept(const struct tick *tick, const struct save *save)
 {
     const struct batch *batch = tick->current;
-    if (batch->refuse && store_stage_durable(batch->stage)) {
+    if (batch->refuse && (store_stage_durable(batch->stage) || tick->notes.promised > 0)) {
         counter_add(COUNTER_tick_writes_refused, 1);
         return batch->refuse;
     }
-    size_t bytes = store_stage_bytes(batch->stage);
-    if (bytes > save->bytes && bytes - save->bytes > TICK_CALL_BYTES_MAX)
+    size_t bytes = store_stage_bytes(batch->stage) + tick->notes.bytes;
+    if (bytes > save->bytes && bytes - save->bytes > TICK_CALL_BYTES_MAX && !tick->sealing)
         return ERR_TOO_LARGE;
     return 0;
 }
@@ -155,6 +157,7 @@ void call_refuse_all(struct tick *tick, int code)
     struct batch *batch = tick->current;
     struct tick_call *call = batch->first;
     batch_drop(tick, batch);
+    notes_clear(&tick->notes);
     store_stage_reset(batch->stage);
     batch->refuse = code;
     batch->runs = batch->calls = 0;

@@ -52,6 +52,11 @@ static int seal_record(struct batch *batch)
 static int try_seal(struct tick *tick)
 {
     struct batch *batch = tick->current;
+    if (tick->notes.promised > 0 && !journal_writable(tick->config.journal))
+        return ERR_DISK_FULL;
+    int noted = notes_seal(tick);
+    if (noted < 0)
+        return noted;
     batch->changed = !store_stage_empty(batch->stage);
     batch->durable = batch->changed && store_stage_durable(batch->stage);
     batch->step = BATCH_RELEASE;
@@ -75,8 +80,11 @@ static void seal(struct tick *tick)
 {
     for (int tries = 0;; tries++) {
         int rc = try_seal(tick);
-        if (rc == 0)
+        if (rc == 0) {
+            notes_clear(&tick->notes);
             return;
+        }
+        notes_unseal(tick);
         struct err err = {.code = rc};
         if (tries > 0) /* without durable writes only memory can be missing */
             commit_fatal(tick, "a tick cannot be sealed", &err);

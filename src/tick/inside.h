@@ -11,7 +11,7 @@
  *   edge.c    submit, kick, drain, sleep and wake           batch.c   effects of a tick, their undo, ids
  *   commit.c  seal, append, sync, apply, release            later.c   deferred calls
  *   keep.c    what the journal keeps, when to flush         recover.c records, replay at start-up
- *   find.c    where a time lies in the journal
+ *   find.c    where a time lies in the journal                note.c    what calls leave to the end of their tick
  *   warm.c    calls that wait for a cold block, and their lanes
  */
 #ifndef WEIR_TICK_INSIDE_H
@@ -123,6 +123,22 @@ struct keep {
     bool cut;                            /* the bound of bytes forgets what tick_retain asked for in time; it was said */
 };
 
+/* Of the current tick; none is in flight. */
+#define TICK_NOTES_FIRST ((size_t)64 << 10)
+#define TICK_NOTES_LIMIT ((size_t)32 << 20)
+struct notes {
+    struct arena arena;
+    struct tick_note *first, *last;
+    uint32_t promised; /* of them, those that are not loose */
+    size_t bytes;
+};
+struct notes_save {
+    struct arena_mark mark;
+    struct tick_note *last;
+    uint32_t promised;
+    size_t bytes;
+};
+
 struct warm; /* warm.c */
 
 struct tick {
@@ -138,6 +154,8 @@ struct tick {
     unsigned turn;        /* the source that begins the next pass */
     bool started;
     bool running;         /* inside run(): staging and emitting are allowed */
+    bool sealing;         /* inside on_seal */
+    struct notes notes;
 
     int64_t later_next_ms; /* when to look for deferred calls again; INT64_MAX: there are none */
     int64_t later_from_ms; /* none is due earlier: scans begin here, behind the deleted rows */
@@ -198,6 +216,16 @@ int call_own(struct tick *tick, struct tick_call *call);
 void call_count(struct tick *tick);
 /* Runs the calls of a batch again with its durable writes refused. */
 void call_refuse_all(struct tick *tick, int code);
+
+/* ---- note.c ---- */
+void notes_init(struct notes *notes);
+void notes_fini(struct notes *notes);
+struct notes_save notes_save(const struct notes *notes);
+void notes_undo(struct notes *notes, const struct notes_save *save);
+void notes_clear(struct notes *notes);
+/* Runs on_seal over what is noted. Its answer. */
+int notes_seal(struct tick *tick);
+void notes_unseal(struct tick *tick);
 
 /* ---- edge.c ---- */
 int edge_init(struct edge *edge, const struct tick_config *config, unsigned number);

@@ -34,7 +34,7 @@ static bool is_full(const struct tick *tick)
     const struct batch *batch = tick->current;
     const struct tick_config *config = &tick->config;
     return batch->begun && (batch->calls >= config->calls_max || batch->emits_len >= TICK_EMITS_MAX ||
-                               store_stage_bytes(batch->stage) >= config->bytes_max);
+                               store_stage_bytes(batch->stage) + tick->notes.bytes >= config->bytes_max);
 }
 
 static bool is_late(const struct tick *tick)
@@ -329,6 +329,7 @@ int tick_create(struct tick **out, const struct tick_config *config, struct err 
     pthread_mutex_init(&tick->warm_lock, NULL);
     pthread_cond_init(&tick->handed, NULL);
     arena_init(&tick->arena, OWN_ARENA_FIRST, OWN_ARENA_LIMIT);
+    notes_init(&tick->notes);
     tick->next_sequence = journal_last(config->journal) + 1;
     tick->epoch = journal_epoch(config->journal);
     atomic_init(&tick->durable, journal_durable(config->journal));
@@ -396,6 +397,7 @@ void tick_destroy(struct tick *tick)
     keep_fini(tick);
     warm_fini(tick);
     arena_fini(&tick->arena);
+    notes_fini(&tick->notes);
     pthread_mutex_destroy(&tick->hand_lock);
     pthread_cond_destroy(&tick->handed);
     if (tick->wake_fd >= 0)

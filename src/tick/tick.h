@@ -56,6 +56,14 @@ struct tick_sink {
     void (*on_done)(void *context, struct tick_call *call);    /* after the call's own effects for this sink; gives the call back */
 };
 
+/* What a call left to the end of its tick. */
+struct tick_note {
+    struct tick_note *next;
+    uint32_t kind; /* its owner's number for it */
+    uint32_t size; /* bytes of data */
+    _Alignas(16) char data[];
+};
+
 struct tick_config {
     struct store *store;
     struct journal *journal;
@@ -73,6 +81,13 @@ struct tick_config {
     int (*on_deferred)(void *context, struct tick *tick, struct tick_call *call, struct text name, struct text payload);
     void (*on_deferred_dead)(void *context, struct text name, struct text payload, int code);
     void *context;
+    /* Makes rows of the tick's notes (tick_note), in the order in which they were made, when the tick is sealed: on the state thread, in a call of the tick's own that comes
+       after all others and may read the disk; it emits nothing. Negative: the calls of the tick run again with their writes refused for that reason. May be NULL: then
+       nobody makes notes. */
+    int (*on_seal)(void *context, struct tick *tick, const struct tick_note *first);
+    /* The journal refuses what on_seal has staged, or on_seal has failed: what it remembers of rows is wrong. */
+    void (*on_unseal)(void *context);
+    void *seal_context;
     bool expiry;                 /* sweep expired items */
     /* The journal keeps records younger than retention_ms, but at most about retention_bytes of them (it forgets whole segments), and always what the
        tables have not flushed and what tick_keep_from asks for. 0: the defaults, 24 h and 1 GiB. */
@@ -120,6 +135,11 @@ void tick_id(struct tick *tick, char out[TICK_ID_TEXT + 1]);
 /* Emits an effect to one sink, or the same pointer to all of them (then deliver is called once on each: count references). `bytes` counts towards the sink's
    bound; one sink takes at most TICK_EFFECTS_MAX in one tick. 0 or ERR_MEMORY (then answer it from run()). Ownership passes at release; an undone call's effects go to effect_drop (once per emit per sink). */
 int tick_emit(struct tick *tick, unsigned sink, void *effect, size_t bytes);
+/* Memory that belongs to the end of the tick: kept when the call is kept, forgotten when it is undone, handed to on_seal with the notes of the tick's other calls. Not zeroed,
+   16-byte aligned. It counts as a durable write (refused like one while the disk is full) unless the kind has TICK_NOTE_LOOSE: such a note is dropped and counted then.
+   on_undone may make loose ones. NULL: no memory (then answer ERR_MEMORY from run()). */
+#define TICK_NOTE_LOOSE 0x80000000u
+void *tick_note(struct tick *tick, unsigned kind, size_t size);
 /* A durable deferred call: a row, run after `delay_ms`, tried up to `attempts` times (0 counts as 1) with doubled delays from `backoff_ms`, survives a crash. The
    row's deletion commits with the call's writes: its effect on the tables happens once. `id` (may be NULL) receives its id for tick_later_cancel.
    ERR_TOO_LARGE, ERR_MEMORY. */
