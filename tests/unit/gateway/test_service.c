@@ -195,7 +195,7 @@ static void attempts_end_and_the_route_hears_it(void **state)
     backend.mood = BACKEND_FAILS;
     int fd = house_socket(&house);
     say(fd, "{\"action\":\"ask\"}", "\"ack\"");
-    WAIT_FOR(backend.asked == 1);
+    WAIT_FOR(backend.asked >= 1); /* the second attempt comes after a second of real time, too: a slow machine may see both at once */
     WAIT_FOR((house_advance(&house, 1000), backend.asked == 2));
     WAIT_FOR(answered == 1);
     assert_string_equal(answer_seen, "{\"status\":500,\"body\":\"no\",\"context\":{\"k\":1}}");
@@ -226,7 +226,7 @@ static void an_answer_waits_for_the_disk(void **state)
     backend.mood = BACKEND_SILENT;
     int fd = house_socket(&house);
     say(fd, "{\"action\":\"ask\"}", "\"ack\"");
-    WAIT_FOR(backend.asked == 1);
+    WAIT_FOR(backend.asked >= 1);
     house.full = true;
     WAIT_FOR(tick_writable(house.tick) == ERR_DISK_FULL);
     say(fd, "{\"action\":\"later\"}", "DISK_FULL");

@@ -3,7 +3,7 @@
 import test from 'node:test'
 import assert from 'node:assert/strict'
 import { DescribeContinuousBackupsCommand, RestoreTableToPointInTimeCommand, UpdateContinuousBackupsCommand, waitUntilTableExists } from '@aws-sdk/client-dynamodb'
-import { quiet, start } from '../lib/weir.mjs'
+import { quiet, start, until } from '../lib/weir.mjs'
 import { advance, client, fails, ok, rich, table } from './lib.mjs'
 import { contents, fill, restored } from './backup-lib.mjs'
 
@@ -111,6 +111,7 @@ test('what a time to live that was turned on by mistake has deleted comes back',
   await ok(server, 'UpdateTimeToLive', { TableName: 'mistake', TimeToLiveSpecification: { AttributeName: 'born', Enabled: true } })
   await advance(server, 3700000)
   const left = ['{"id":{"S":"plain"}}']
+  await until('the expired items are deleted', async () => (await ok(server, 'DescribeTable', { TableName: 'mistake' })).Table.ItemCount === 1)
   assert.deepEqual([...(await contents(server, 'mistake')).keys()], left)
   await server.kill9()
   await server.restart()
