@@ -121,7 +121,7 @@ int buf_add_be64(struct buf *buf, uint64_t v)
     return buf_add(buf, &v, sizeof(v));
 }
 
-int buf_add_varint(struct buf *buf, uint64_t v)
+int buf_add_varint_long(struct buf *buf, uint64_t v)
 {
     uint8_t bytes[10];
     size_t n = 0;

@@ -51,7 +51,11 @@ static inline int buf_add_u8(struct buf *buf, uint8_t v)
 int buf_add_be16(struct buf *buf, uint16_t v);
 int buf_add_be32(struct buf *buf, uint32_t v);
 int buf_add_be64(struct buf *buf, uint64_t v);
-int buf_add_varint(struct buf *buf, uint64_t v);          /* LEB128, 1..10 bytes */
+int buf_add_varint_long(struct buf *buf, uint64_t v);
+static inline int buf_add_varint(struct buf *buf, uint64_t v) /* LEB128, 1..10 bytes */
+{
+    return v < 0x80 ? buf_add_u8(buf, (uint8_t)v) : buf_add_varint_long(buf, v);
+}
 int buf_add_bytes(struct buf *buf, struct text bytes);    /* varint length, then the bytes */
 /* Removes `n` bytes at the front (moves the rest). */
 void buf_consume(struct buf *buf, size_t n);

@@ -15,6 +15,7 @@
 #define NS_PER_SECOND INT64_C(1000000000)
 
 static _Atomic int64_t offset_ms;
+static int64_t begin_ns; /* of the wall clock alone; set before any thread begins */
 static _Atomic int64_t frozen_ms = -1;
 
 static int64_t clock_now_ns(clockid_t id)
@@ -29,7 +30,7 @@ static int64_t clock_now_ns(clockid_t id)
 
 int64_t clock_wall_ns(void)
 {
-    return clock_now_ns(CLOCK_REALTIME);
+    return clock_now_ns(CLOCK_REALTIME) + (frozen_ms < 0 ? begin_ns : 0);
 }
 
 int64_t clock_wall_ms(void)
@@ -45,6 +46,12 @@ int64_t clock_mono_ns(void)
 int64_t clock_mono_ms(void)
 {
     return clock_mono_ns() / NS_PER_MS;
+}
+
+void clock_begin(int64_t wall_ms)
+{
+    begin_ns = 0;
+    begin_ns = wall_ms * NS_PER_MS - clock_wall_ns();
 }
 
 void clock_advance(int64_t ms)

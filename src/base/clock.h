@@ -15,6 +15,9 @@ int64_t clock_mono_ms(void); /* never goes back; for timers */
 int64_t clock_mono_ns(void);
 /* Both clocks jump forward. Loops are woken by whoever calls this (loop_wake). ms >= 0. */
 void clock_advance(int64_t ms);
+/* The wall clock goes on from this time, also from an earlier one than the system's; the monotonic clock is not touched. Once, at the program's start, before anything has
+   asked for the time: afterwards times would go back. */
+void clock_begin(int64_t wall_ms);
 /* Unit tests: both clocks stand at this wall time until the next call; -1 returns to real time. */
 void clock_freeze(int64_t wall_ms);
 

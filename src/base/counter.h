@@ -55,6 +55,8 @@
     X(gw_rooms, GAUGE, "rooms with members, summed over io threads")                                                   \
     X(gw_room_members, GAUGE, "room memberships")                                                                      \
     X(gw_origin_refused, COUNTER, "handshakes refused for their Origin")                                               \
+    X(gw_figure_calls, COUNTER, "calls of the tick that carried weir's own figures")                                      \
+    X(gw_meters_refused, COUNTER, "times one of weir's own figures found no room for its series in its thread")         \
     X(tick_ticks, COUNTER, "ticks committed")                                                                          \
     X(tick_calls, COUNTER, "calls executed")                                                                           \
     X(tick_calls_failed, COUNTER, "calls rolled back")                                                                 \
@@ -96,13 +98,23 @@
     X(watch_points, COUNTER, "data points of metrics put, those of calls that were undone included")                    \
     X(watch_series_made, COUNTER, "series of metrics made")                                                            \
     X(watch_series_refused, COUNTER, "data points refused because their series would have been one too many; the log names the namespace") \
+    X(watch_tally_dropped, COUNTER, "values of tallies dropped: no place or no memory for their series, or no number")   \
     X(watch_rows_rolled, COUNTER, "rows of metrics rolled up into coarser ones, or deleted when their retention had passed") \
+    X(logs_lines_dropped, COUNTER, "log lines of applications and of weir itself that found no room")                  \
     X(logs_events_put, COUNTER, "log events put to log streams, those of calls that were undone included")              \
     X(logs_puts_refused, COUNTER, "puts refused because packing had not kept up with their log stream")                 \
     X(logs_chunks_packed, COUNTER, "chunks of log events packed")                                                       \
     X(logs_events_expired, COUNTER, "log events deleted when their retention had passed")                               \
     X(logs_queries, COUNTER, "log queries started")                                                                    \
     X(logs_queries_partial, COUNTER, "log queries whose result is not that of all events; the result says why")        \
+    X(alarm_evaluations, COUNTER, "times an alarm was evaluated")                                                       \
+    X(alarm_transitions, COUNTER, "alarms that went into another state, those of calls that were undone included")      \
+    X(alarm_actions_failed, COUNTER, "actions of alarms that failed for good; the alarm's history says why")            \
+    X(otlp_sent, COUNTER, "figures, log events and spans that a collector has taken")                                   \
+    X(otlp_failures, COUNTER, "requests to a collector that failed and were put off")                                   \
+    X(otlp_dropped, COUNTER, "figures, log events and spans that a collector refused")                                  \
+    X(otlp_gaps, COUNTER, "times an export was more than an hour behind and left out what was older")                   \
+    X(otlp_spans_dropped, COUNTER, "spans dropped because they were not exported in time")                             \
     X(log_lines, COUNTER, "log lines written")                                                                         \
     X(log_lines_dropped, COUNTER, "log lines dropped by the rate limit")
 

@@ -115,11 +115,39 @@ int json_to_i64(const struct json *value, int64_t *out)
     return 0;
 }
 
+/* Up to 15 digits and no exponent, which is nearly every number there is: both the digits and the power of ten are doubles, so that one division rounds them as strtod does. */
+static bool plain_double(struct text text, double *out)
+{
+    static const double powers[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    bool negative = text.len && text.data[0] == '-', point = false;
+    uint64_t digits = 0;
+    unsigned scale = 0;
+    if (text.len > 15 + 2)
+        return false;
+    for (size_t i = negative; i < text.len; i++) {
+        unsigned digit = (unsigned)text.data[i] - '0';
+        if (digit <= 9) {
+            digits = digits * 10 + digit;
+            scale += point;
+        } else if (text.data[i] == '.' && !point) {
+            point = true;
+        } else {
+            return false;
+        }
+    }
+    if (digits > UINT64_C(999999999999999) || scale > 15)
+        return false;
+    *out = (negative ? -(double)digits : (double)digits) / powers[scale];
+    return true;
+}
+
 int json_to_double(const struct json *value, double *out)
 {
     char text[JSON_NUMBER_MAX + 1];
     if (!json_is(value, JSON_NUMBER))
         return ERR_TYPE;
+    if (plain_double(value->text, out))
+        return 0;
     if (value->text.len > JSON_NUMBER_MAX)
         return ERR_INVALID;
     memcpy(text, value->text.data, value->text.len);

@@ -35,6 +35,18 @@ uint64_t journal_first(const struct journal *j)
     return atomic_load_explicit(&j->first, memory_order_acquire);
 }
 
+uint64_t journal_bytes(struct journal *j)
+{
+    uint64_t bytes = 0;
+    pthread_mutex_lock(&j->lock);
+    for (size_t i = 0; i < j->segments; i++)
+        bytes += j->segment[i]->capacity;
+    for (size_t i = 0; i < j->spares; i++)
+        bytes += j->spare[i].bytes;
+    pthread_mutex_unlock(&j->lock);
+    return bytes;
+}
+
 uint64_t journal_epoch(const struct journal *j)
 {
     return j->epoch;

@@ -103,7 +103,9 @@ int journal_sync(struct journal *j, struct err *err);
 /* All four from any thread. */
 uint64_t journal_last(const struct journal *j);    /* newest appended sequence; start_after when there is none */
 uint64_t journal_durable(const struct journal *j); /* newest durable sequence */
-uint64_t journal_first(const struct journal *j);   /* oldest readable sequence; last+1 when empty */
+uint64_t journal_first(const struct journal *j);
+/* Bytes of its segments on disk, spare ones too. Any thread. */
+uint64_t journal_bytes(struct journal *j);   /* oldest readable sequence; last+1 when empty */
 uint64_t journal_epoch(const struct journal *j);   /* 1, 2, ...: grows with each open */
 /* Free space is above the reserve; the answer is at most JOURNAL_SPACE_CACHE_MS old and looked up again here
    when it is older, hence no const. Any thread. */

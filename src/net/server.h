@@ -132,6 +132,16 @@ void net_conn_resume(struct net_conn *conn);
 enum net_slow { NET_SLOW_DISCONNECT, NET_SLOW_DROP_OLDEST, NET_SLOW_LATEST };
 
 /* What holds for the WebSocket connections of an API. Borrowed for their life, immutable. */
+/* What the connections of one configuration sent and received, counted by each io thread for itself (net_ws_count); any thread reads, atomically. */
+struct net_ws_totals {
+    _Alignas(64) uint64_t messages_out; /* queued to sockets, as WebSocket frames: */
+    uint64_t bytes_out;                 /* headers included */
+    uint64_t messages_in, bytes_in;     /* the owner's to count */
+};
+static inline void net_ws_count(uint64_t *total, uint64_t more)
+{
+    __atomic_store_n(total, __atomic_load_n(total, __ATOMIC_RELAXED) + more, __ATOMIC_RELAXED);
+}
 struct net_ws_config {
     struct ws_limits limits;
     struct ws_deflate_config deflate;
@@ -142,6 +152,7 @@ struct net_ws_config {
     int64_t pong_within_ms;       /* no answer of any kind within: the connection is lost (1006) */
     int64_t idle_max_ms;          /* no message for so long: 1001 "Going away"; 0: none */
     int64_t life_max_ms;          /* 1001 "Going away"; 0: none */
+    struct net_ws_totals *totals; /* one per io thread, by its index; NULL: not counted */
 };
 
 /* Finishes the handshake: 101 with the accepted subprotocol (TEXT_NONE: none) and permessage-deflate when both want it. extra: further header lines

@@ -454,6 +454,16 @@ static inline size_t header_size(size_t len)
     return len < 126 ? 2 : len < 65536 ? 4 : 10;
 }
 
+static inline void count_out(struct net_conn *conn, uint32_t messages, size_t bytes)
+{
+    struct net_ws_totals *totals = conn->ws->totals;
+    counter_add(COUNTER_ws_messages_out, messages);
+    if (totals == NULL)
+        return;
+    net_ws_count(&totals[conn->io->index].messages_out, messages);
+    net_ws_count(&totals[conn->io->index].bytes_out, bytes);
+}
+
 /* first: the frame's first byte. There is room. */
 static int queue_message(struct net_conn *conn, unsigned first, const void *data, size_t len)
 {
@@ -463,7 +473,7 @@ static int queue_message(struct net_conn *conn, unsigned first, const void *data
     at += header_put(at, first, len);
     if (len != 0)
         memcpy(at, data, len);
-    counter_add(COUNTER_ws_messages_out, 1);
+    count_out(conn, 1, header_size(len) + len);
     if (!conn->noted)
         conn_note(conn);
     return 0;
@@ -505,7 +515,7 @@ static int queue_frame(struct net_conn *conn, struct net_frame *frame, size_t se
 {
     if (out_queue_append_frame(&conn->io->pool, &conn->out, frame, sent, key) != 0)
         return ERR_MEMORY;
-    counter_add(COUNTER_ws_messages_out, frame->messages);
+    count_out(conn, frame->messages, frame->len);
     conn_note(conn);
     return 0;
 }
@@ -516,7 +526,7 @@ static int send_frame_now(struct net_conn *conn, struct net_frame *frame, uint64
     ssize_t sent = send(conn->source.fd, frame->data, frame->len, MSG_NOSIGNAL);
     if (sent == (ssize_t)frame->len) {
         counter_add(COUNTER_net_bytes_out, sent);
-        counter_add(COUNTER_ws_messages_out, frame->messages);
+        count_out(conn, frame->messages, frame->len);
         return 0;
     }
     if (sent < 0 && errno != EAGAIN && errno != EINTR && errno != ENOBUFS) {
@@ -541,7 +551,7 @@ int net_ws_send_frame(struct net_conn *conn, struct net_frame *frame, uint64_t k
     if (!queue_fits(conn, frame->len, frame->messages)) {
         int rc = make_room(conn, frame->len, frame->messages, frame, key);
         if (rc == 1) {
-            counter_add(COUNTER_ws_messages_out, frame->messages);
+            count_out(conn, frame->messages, frame->len);
             return 0;
         }
         if (rc != 0)

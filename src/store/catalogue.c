@@ -176,6 +176,11 @@ int64_t store_table_count(const struct store_table *table)
     return atomic_load(&table->count);
 }
 
+int64_t store_table_expired(const struct store_table *table)
+{
+    return atomic_load_explicit(&table->expired, memory_order_relaxed);
+}
+
 /* ---- the committed list ---- */
 
 /* A copy of the list without one table and with another; either may be NULL. */

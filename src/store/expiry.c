@@ -127,16 +127,16 @@ static int read_primary(struct arena *arena, const struct definition *def, struc
 
 /* Deletes the item if it is due by its own attribute; in any case the row goes. */
 static int expire_row(struct store_view *view, struct text row_key, const struct due_row *row,
-    struct arena *arena, bool *deleted)
+    struct arena *arena, struct store_table **deleted)
 {
-    const struct store_table *table = catalogue_table(view->store, row->table);
+    struct store_table *table = catalogue_table(view->store, row->table);
     const struct definition *def =
         table && !atomic_load(&table->dropped) ? table_definition(view, table) : NULL;
     struct rocks_value value = {TEXT_NONE, NULL};
     struct buf key;
     struct attr *item = NULL, *primary;
     int rc = 0;
-    *deleted = false;
+    *deleted = NULL;
     if (def && def->decl.ttl.len) {
         buf_init(&key, KEY_BYTES_MAX);
         table_key(&key, def, KEY_ITEM, table);
@@ -153,7 +153,7 @@ static int expire_row(struct store_view *view, struct text row_key, const struct
             rc = read_primary(arena, def, row->pk, &primary);
         if (!rc && due) {
             rc = store_delete(view, table, primary, STORE_BY_SERVICE, arena, NULL, NULL);
-            *deleted = !rc;
+            *deleted = rc ? NULL : table;
         }
     }
     return rc ? rc : overlay_delete(view->stage, row_key);
@@ -165,6 +165,9 @@ static int expire_space(struct store_view *view, bool is_volatile, size_t limit,
     struct merge m;
     size_t visited = 0;
     int deleted_count = 0;
+    struct store_table **deleted = arena_array(arena, limit, sizeof(*deleted)); /* counted when all went well: a cold block begins anew */
+    if (!deleted)
+        return ERR_MEMORY;
     buf_init(&lower, 64);
     buf_init(&upper, 64);
     due_range(&lower, &upper, is_volatile, view->now_s - EXPIRY_AGE_MAX_S + 1, view->now_s);
@@ -174,20 +177,23 @@ static int expire_space(struct store_view *view, bool is_volatile, size_t limit,
         goto out;
     for (rc = merge_first(&m, false); !rc && visited < limit; rc = merge_step(&m), visited++) {
         struct due_row row;
-        bool deleted;
         struct text key = arena_copy(arena, m.key);
         rc = key.data ? due_row_parse(key, is_volatile, &row) : ERR_MEMORY;
         if (!rc)
-            rc = expire_row(view, key, &row, arena, &deleted);
+            rc = expire_row(view, key, &row, arena, &deleted[deleted_count]);
         if (rc)
             break;
-        deleted_count += deleted;
+        deleted_count += deleted[deleted_count] != NULL;
     }
     merge_close(&m);
 out:
     buf_fini(&lower);
     buf_fini(&upper);
-    return rc && rc != ERR_NOT_FOUND ? rc : deleted_count;
+    if (rc && rc != ERR_NOT_FOUND)
+        return rc;
+    for (int i = 0; i < deleted_count; i++)
+        atomic_fetch_add_explicit(&deleted[i]->expired, 1, memory_order_relaxed);
+    return deleted_count;
 }
 
 int store_expire(struct store_view *view, size_t limit, struct arena *arena)

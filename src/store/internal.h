@@ -65,6 +65,7 @@ struct store_table {
     _Atomic(const struct definition *) newest;    /* staged ones included: what the state thread works by */
     _Atomic(const struct definition *) committed; /* NULL until applied */
     atomic_int_least64_t count;                   /* committed items */
+    atomic_int_least64_t expired;                 /* items deleted by expiry since the start */
     int64_t sealed;                               /* state thread: items when all sealed stages are applied */
     struct part_fill primary_fill, ttl_fill;
     atomic_bool dropped; /* staged or committed */

@@ -100,6 +100,7 @@ const struct store_table_decl *store_table_decl(const struct store_table *table)
 /* The key of an index, or of the table itself (index NULL). */
 const struct store_key *store_key_of(const struct store_table *table, const struct store_index *index);
 int64_t store_table_count(const struct store_table *table); /* committed items, exact; any thread */
+int64_t store_table_expired(const struct store_table *table); /* items that expiry has deleted since the store was opened; any thread */
 /* Next table in name order, NULL at the end; pass NULL to begin. */
 const struct store_table *store_table_next(const struct store *store, const struct store_table *after);
 
@@ -262,7 +263,8 @@ int store_snapshot_publish(struct store *store);
 #define STORE_READER_WARM (STORE_READERS_MAX + 1) /* the same thread's, beside a snapshot that it holds */
 #define STORE_READER_QUERY (STORE_READERS_MAX + 2) /* the first of the threads of log queries */
 #define STORE_READER_QUERIES 2
-#define STORE_READERS_ALL (STORE_READERS_MAX + 2 + STORE_READER_QUERIES)
+#define STORE_READER_CONSOLE (STORE_READER_QUERY + STORE_READER_QUERIES) /* the thread that computes widgets */
+#define STORE_READERS_ALL (STORE_READER_CONSOLE + 1)
 /* Reader slots: one per thread that reads; 0..STORE_READERS_ALL-1. No lock: a hazard slot. The snapshot stays valid until release. */
 const struct store_snapshot *store_snapshot_acquire(struct store *store, unsigned reader);
 void store_snapshot_release(struct store *store, unsigned reader);

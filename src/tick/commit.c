@@ -305,9 +305,23 @@ static void halve(struct histogram *histogram)
 /* One writer at a time: whoever commits. */
 void histogram_add(struct histogram *histogram, int64_t us)
 {
-    atomic_fetch_add_explicit(&histogram->bucket[bucket_of(us > 0 ? (uint64_t)us : 0)], 1, memory_order_relaxed);
+    unsigned at = bucket_of(us > 0 ? (uint64_t)us : 0);
+    atomic_fetch_add_explicit(&histogram->bucket[at], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&histogram->ever[at], 1, memory_order_relaxed);
     if (atomic_fetch_add_explicit(&histogram->total, 1, memory_order_relaxed) >= HISTOGRAM_RECENT)
         halve(histogram);
+}
+
+int64_t tick_times_us(unsigned bucket)
+{
+    return bucket < 8 ? (int64_t)bucket : (bucket_top(bucket - 1) + 1 + bucket_top(bucket)) / 2;
+}
+
+void histogram_ever(const struct histogram *histogram, struct tick_times *out)
+{
+    _Static_assert(TICK_TIMES == HISTOGRAM_BUCKETS, "what is told is what is kept");
+    for (unsigned i = 0; i < TICK_TIMES; i++)
+        out->count[i] = atomic_load_explicit(&histogram->ever[i], memory_order_relaxed);
 }
 
 int64_t histogram_at(const struct histogram *histogram, unsigned per_cent)

@@ -94,6 +94,7 @@ struct batch {
 struct histogram {
     _Atomic uint32_t bucket[HISTOGRAM_BUCKETS];
     _Atomic uint32_t total;
+    _Atomic uint64_t ever[HISTOGRAM_BUCKETS]; /* since the start, never halved */
 };
 
 /* A place in the journal: when, and how many bytes were appended before it. */
@@ -255,6 +256,7 @@ void *commit_main(void *tick);
 _Noreturn void commit_fatal(struct tick *tick, const char *what, const struct err *err);
 void histogram_add(struct histogram *histogram, int64_t us);
 int64_t histogram_at(const struct histogram *histogram, unsigned per_cent);
+void histogram_ever(const struct histogram *histogram, struct tick_times *out);
 
 /* ---- later.c ---- */
 /* Runs a slice of what is due. */

@@ -72,6 +72,11 @@ void *tick_note(struct tick *tick, unsigned kind, size_t size)
     return note->data;
 }
 
+void *tick_seal_context(const struct tick *tick)
+{
+    return tick->config.seal_context;
+}
+
 struct seal_call {
     struct tick_call base;
     const struct tick_note *first;

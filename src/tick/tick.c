@@ -430,6 +430,12 @@ uint64_t tick_durable(const struct tick *tick)
     return atomic_load_explicit(&tick->durable, memory_order_acquire);
 }
 
+void tick_times_read(const struct tick *tick, struct tick_times *ticks, struct tick_times *syncs)
+{
+    histogram_ever(&tick->tick_us, ticks);
+    histogram_ever(&tick->sync_us, syncs);
+}
+
 void tick_stats_read(const struct tick *tick, struct tick_stats *stats)
 {
     *stats = (struct tick_stats){

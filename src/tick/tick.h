@@ -140,6 +140,7 @@ int tick_emit(struct tick *tick, unsigned sink, void *effect, size_t bytes);
    on_undone may make loose ones. NULL: no memory (then answer ERR_MEMORY from run()). */
 #define TICK_NOTE_LOOSE 0x80000000u
 void *tick_note(struct tick *tick, unsigned kind, size_t size);
+void *tick_seal_context(const struct tick *tick); /* tick_config.seal_context */
 /* A durable deferred call: a row, run after `delay_ms`, tried up to `attempts` times (0 counts as 1) with doubled delays from `backoff_ms`, survives a crash. The
    row's deletion commits with the call's writes: its effect on the tables happens once. `id` (may be NULL) receives its id for tick_later_cancel.
    ERR_TOO_LARGE, ERR_MEMORY. */
@@ -173,6 +174,13 @@ struct tick_stats {
     size_t waiting;
 };
 void tick_stats_read(const struct tick *tick, struct tick_stats *stats);
+/* How many ticks and fsyncs took how long since the start: eight buckets to a power of two of microseconds. Any thread. */
+#define TICK_TIMES 320
+struct tick_times {
+    uint64_t count[TICK_TIMES];
+};
+int64_t tick_times_us(unsigned bucket); /* the middle of one */
+void tick_times_read(const struct tick *tick, struct tick_times *ticks, struct tick_times *syncs);
 
 /* ---- the journal record of a tick, for readers of the journal ---- */
 struct tick_record {

@@ -265,6 +265,34 @@ static void test_buffer_limit(void **state)
     buf_fini(&out);
 }
 
+/* A double is told by the fewest digits that read back as it, as %.15g or more writes them. */
+static void test_doubles(void **state)
+{
+    uint64_t seed = 3;
+    (void)state;
+    for (int i = 0; i < 20000; i++) {
+        unsigned char bytes[9] = {0xfb};
+        char wanted[40];
+        const struct json *tree;
+        seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+        static const double scales[] = {1, 10, 1000, 10000, 1e6, 0x1p40};
+        double value = (double)(int64_t)(seed >> (seed & 31) >> 11) / scales[seed >> 20 & 3] * (seed >> 62 ? 1 : -1) / (seed >> 61 & 1 ? 1 : scales[seed >> 50 & 3]);
+        uint64_t bits;
+        memcpy(&bits, &value, 8);
+        for (int k = 0; k < 8; k++)
+            bytes[1 + k] = (unsigned char)(bits >> (56 - 8 * k));
+        for (int precision = 15; precision <= 17; precision++) {
+            snprintf(wanted, sizeof(wanted), "%.*g", precision, value);
+            if (strtod(wanted, NULL) == value)
+                break;
+        }
+        assert_int_equal(cbor_parse(&arena, text_make(bytes, 9), &tree, NULL), 0);
+        if (!text_is(tree->text, wanted))
+            fail_msg("%.*s, and should be %s", TEXT_FMT(tree->text), wanted);
+        arena_reset(&arena);
+    }
+}
+
 /* Every number of every width comes back as it was. */
 static void test_numbers_round_trip(void **state)
 {
@@ -303,6 +331,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_from_json, setup, teardown),
         cmocka_unit_test_setup_teardown(test_buffer_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_numbers_round_trip, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_doubles, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -96,6 +96,20 @@ static void test_driving(void **state)
     assert_in_range(clock_mono_ms() - mono, 2 * HOUR_MS, 2 * HOUR_MS + MINUTE_MS);
 }
 
+static void test_begin(void **state)
+{
+    (void)state;
+    int64_t mono = clock_mono_ms();
+    clock_begin(INT64_C(1577836800000)); /* 2020, before now */
+    assert_in_range(clock_wall_ms() - INT64_C(1577836800000), 0, MINUTE_MS);
+    assert_in_range(clock_mono_ms() - mono, 0, MINUTE_MS);
+    clock_advance(DAY_MS);
+    assert_in_range(clock_wall_ms() - INT64_C(1577836800000), DAY_MS, DAY_MS + MINUTE_MS);
+    clock_freeze(5);
+    assert_true(clock_wall_ms() == 5);
+    clock_freeze(-1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -103,6 +117,7 @@ int main(void)
         cmocka_unit_test(test_calendar),
         cmocka_unit_test(test_parse),
         cmocka_unit_test(test_driving),
+        cmocka_unit_test(test_begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -310,6 +310,28 @@ static void test_number_limit(void **state)
     assert_int_equal(parse(text_make(digits, 513), 0, NULL), ERR_SYNTAX);
 }
 
+/* Numbers of every length and scale, bit for bit what strtod makes of them. */
+static void test_doubles(void **state)
+{
+    static const char *const edges[] = {"0", "-0", "0.0", "-0.000", "9007199254740993", "999999999999999", "9999999999999999", "0.000000000000001", "0.0000000000000001",
+        "123456789012345", "12345678901234.5", "1.7976931348623157e308", "4.9e-324", "0.1", "1e5", "-1E-5", "1795234567.123"};
+    uint64_t seed = 1;
+    (void)state;
+    for (int i = 0; i < 20000; i++) {
+        char text[64];
+        double d, wanted;
+        seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+        if (i < (int)(sizeof(edges) / sizeof(edges[0])))
+            snprintf(text, sizeof(text), "%s", edges[i]);
+        else
+            snprintf(text, sizeof(text), "%.*f", (int)(seed >> 60), (double)(int64_t)seed / (double)(UINT64_C(1) << (seed >> 30 & 63)));
+        wanted = strtod(text, NULL);
+        struct json node = {.type = JSON_NUMBER, .text = text_of(text)};
+        assert_int_equal(json_to_double(&node, &d), 0);
+        assert_memory_equal(&d, &wanted, sizeof(d));
+    }
+}
+
 static void test_to_numbers(void **state)
 {
     (void)state;
@@ -564,7 +586,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         T(test_valid), T(test_invalid), T(test_tree), T(test_borrowing), T(test_truncations), T(test_every_byte_replaced),
         T(test_depth), T(test_duplicates), T(test_error_offset), T(test_memory_limit), T(test_large), T(test_number_limit),
-        T(test_to_numbers), T(test_writer), T(test_writer_doubles), T(test_writer_round_trip), T(test_writer_deep),
+        T(test_doubles), T(test_to_numbers), T(test_writer), T(test_writer_doubles), T(test_writer_round_trip), T(test_writer_deep),
         T(test_escape_every_byte), T(test_escape_repairs), T(test_escape_limit), T(test_escape_every_place), T(test_wrapped),
 #undef T
     };
