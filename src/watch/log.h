@@ -1,7 +1,7 @@
 /*
  * Log groups, their streams and their events: what the Logs wire, the log lines of handlers, metric filters and Insights share.
  *
- * An event is acknowledged when its tick is durable. A put appends to a small plain block, one for the stream and tick (the tail); a deferred call packs tails into compressed
+ * An event is acknowledged when its tick is durable. What a tick puts into a stream is a small plain block (the tail); a deferred call packs tails into compressed
  * chunks of about 64 KiB of text. Reads see both as one, in the order of (time, place): the place is the tick's sequence, the call's number in it and the event's index in the
  * call, so an event has an id of its own, which never changes. docs/logs.md says what holds, log_row.c lists the rows.
  *
@@ -17,6 +17,7 @@
 #define WATCH_LOG_GROUPS_MAX 10000
 #define WATCH_LOG_STREAMS_MAX 100000                     /* of one group */
 #define WATCH_LOG_TAGS_MAX 50
+#define WATCH_LOG_EVENT_COST 26                          /* bytes that an event counts beside its message, as AWS has it */
 #define WATCH_LOG_FILTERS_MAX 100                        /* metric filters of one group */
 #define WATCH_LOG_MESSAGE_MAX ((size_t)1 << 20)          /* bytes of one event */
 #define WATCH_LOG_BATCH_MAX 10000                        /* events of one put */
@@ -115,7 +116,8 @@ struct watch_log_put {
     uint32_t first_index;                /* of the first event within the call: a call that puts twice goes on counting */
     unsigned flags;
 };
-/* All of them or none. ERR_NOT_FOUND: no such stream (group: watch_log_group_get says); ERR_FULL: packing has not kept up (WATCH_LOG_TAIL_MAX), or a limit of
+/* All of them or none. They are a note of the tick (seal.h): written when it ends, and not seen by reads within it; a later call of the same tick that deletes the stream takes them
+   with it. ERR_NOT_FOUND: no such stream (group: watch_log_group_get says); ERR_FULL: packing has not kept up (WATCH_LOG_TAIL_MAX at the end of the last tick), or a limit of
    creation; ERR_INVALID: a name; ERR_TOO_LARGE. */
 int watch_log_put(struct tick *tick, struct arena *arena, const struct watch_log_put *put);
 

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/cursor.h"
+#include "base/map.h"
 #include "store/key.h"
 #include "watch/log.h"
 
@@ -76,6 +77,8 @@ int log_chunk_put(struct tick *tick, uint64_t group, const struct log_ref *ref, 
 int log_chunk_delete(struct tick *tick, uint64_t group, const struct log_ref *ref);
 int log_bytes_add(struct tick *tick, struct arena *arena, uint64_t group, int64_t bytes);
 int log_stream_put(struct tick *tick, uint64_t group, const struct watch_log_stream *stream);
+/* The same at the seal, where nothing is undone any more: what is remembered is left alone. */
+int log_stream_write(struct tick *tick, uint64_t group, const struct watch_log_stream *stream);
 /* The name of a stream by its id: ERR_NOT_FOUND when it was deleted. */
 int log_stream_name(struct store_view *view, struct arena *arena, uint64_t group, uint64_t stream, struct text *name);
 
@@ -91,8 +94,50 @@ int log_walk_next(struct log_walk *walk, struct log_ref *ref);
 /* What is not walked yet has no event before (backward: behind) this moment. False: nothing is left. */
 int log_walk_bound(struct log_walk *walk, bool *more, int64_t *bound_ms);
 
+/* ---- log_cache.c: what the state thread remembers of rows ---- */
+
+#define LOG_CACHED_MAX 1024                             /* streams; then all are forgotten */
+#define LOG_FILTERS_CACHED_MAX ((size_t)16 << 20)       /* bytes of compiled metric filters, likewise */
+#define LOG_FILTERS_BYTES_MAX ((size_t)32 << 20)        /* of one group */
+struct log_cached { /* a stream that is written to, as its row says */
+    uint64_t group;              /* its group's id */
+    uint32_t filters;            /* the group's metric filters */
+    struct watch_log_stream stream;
+    struct text key;             /* group's name, NUL, stream's name */
+    char bytes[];
+};
+struct log_house { /* of one tick; state thread */
+    struct map cached;           /* struct log_cached by key */
+    uint64_t changed;            /* sequence of the tick in which a call last wrote a row of a group or stream; 0: none has */
+    struct map filters;          /* struct log_filters by group id */
+    size_t filters_bytes;
+    struct map open;             /* the seal's own, empty between two */
+    struct arena arena;          /* likewise */
+    struct buf tail;             /* likewise */
+};
+/* Made on first use; NULL without memory, or without a house (seal.h). */
+struct log_house *log_house_of(struct tick *tick);
+/* NULL: read the rows. */
+struct log_cached *log_cache_find(struct log_house *house, struct text group, struct text stream);
+/* Remembers what the rows say. Without memory it forgets. */
+void log_cache_keep(struct log_house *house, const struct watch_log_group *group, const struct watch_log_stream *stream);
+/* A call of this tick has read rows that no call of this tick has written: they may be remembered. */
+bool log_cache_settled(const struct log_house *house, const struct tick *tick);
+/* A call writes a row of a group or stream: nothing is remembered until the tick's end, since the call may be undone. */
+void log_cache_changed(struct tick *tick);
+/* The metric filters of a group were changed, or the group is gone. */
+void log_filters_changed(struct tick *tick, uint64_t group);
+
 /* ---- log_metric.c: what metric filters make of new events ---- */
-int log_metrics_put(struct tick *tick, struct arena *arena, const struct watch_log_group *group, const struct watch_log_event *event, size_t count);
+struct log_filters;
+/* At the seal. A put's events. */
+int log_metrics_put(struct tick *tick, struct log_house *house, const struct watch_log_group *group, const struct watch_log_event *event, size_t count);
+void log_filters_free(struct log_filters *filters);
+void log_filters_forget(struct log_house *house); /* those of all groups */
+
+/* ---- log_seal.c ---- */
+/* In a call: the put's events, to be written with those of the tick's other calls. */
+int log_note(struct tick *tick, const struct watch_log_put *put, uint64_t group, uint64_t stream);
 
 /* ---- log_pack.c, log_sweep.c: deferred calls ---- */
 

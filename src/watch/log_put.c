@@ -1,13 +1,10 @@
 /*
- * Putting events. The events of one tick and stream share a tail row, as long as it is small: a row costs more than a line does. What the row held is written again with the
- * new event at its end, so rows stay below a size at which that copying would show.
+ * Putting events. What can refuse a put is decided in its call: names, sizes, whether there is such a stream, whether packing keeps up. The events themselves are a note of the
+ * tick (log_seal.c): all that one stream gets in a tick is written at once when the tick ends, one row and not one for each put.
  */
 #include "watch/log_inside.h"
 
 #include "base/counter.h"
-
-#define BUCKET_BYTES ((size_t)8 << 10) /* of text, above which a tail takes no further call's events */
-#define PACK_ROWS 256                  /* tails of a stream that are packed at once rather than soon */
 
 static int find_or_make(struct tick *tick, struct arena *arena, const struct watch_log_put *put, struct watch_log_group *group, struct watch_log_stream *stream)
 {
@@ -24,96 +21,50 @@ static int find_or_make(struct tick *tick, struct arena *arena, const struct wat
     return code == ERR_NOT_FOUND && make ? watch_log_stream_create(tick, arena, group, put->stream, stream) : code;
 }
 
-/* The tail of this tick that still takes events, or a new one, empty. */
-static int tail_open(struct tick *tick, struct arena *arena, const struct watch_log_group *group, struct watch_log_stream *stream, struct buf *tail)
+struct target {
+    uint64_t group, stream;
+    uint64_t tail_bytes;
+};
+
+static int find_target(struct tick *tick, struct arena *arena, struct log_house *house, const struct watch_log_put *put, struct target *target)
 {
-    struct text value;
-    uint64_t sequence = tick_sequence(tick);
-    buf_clear(tail);
-    if (stream->tail_sequence == sequence && stream->tail_rows) {
-        struct log_key key = log_tail_key(group->id, stream->id, sequence, stream->tail_bucket);
-        int code = store_raw_get(tick_view(tick), STORE_SPACE_LOG_CHUNKS, log_key_text(&key), arena, &value);
-        if (code && code != ERR_NOT_FOUND)
-            return code;
-        if (!code && value.len < BUCKET_BYTES) {
-            stream->tail_rows--;
-            stream->tail_bytes -= value.len < stream->tail_bytes ? value.len : stream->tail_bytes;
-            return buf_add_text(tail, value);
-        }
-        if (stream->tail_bucket == UINT16_MAX)
-            return ERR_FULL;
-        stream->tail_bucket++;
+    struct watch_log_group group;
+    struct watch_log_stream stream;
+    const struct log_cached *cached = log_cache_find(house, put->group, put->stream);
+    if (cached) {
+        *target = (struct target){cached->group, cached->stream.id, cached->stream.tail_bytes};
         return 0;
     }
-    stream->tail_bucket = 0;
-    stream->tail_sequence = sequence;
-    return 0;
-}
-
-static int tail_close(struct tick *tick, const struct watch_log_group *group, struct watch_log_stream *stream, struct buf *tail)
-{
-    struct log_key key = log_tail_key(group->id, stream->id, stream->tail_sequence, stream->tail_bucket);
-    log_block_seal(tail);
-    stream->tail_rows++;
-    stream->tail_bytes += tail->len;
-    return store_raw_put(tick_stage(tick), STORE_SPACE_LOG_CHUNKS, log_key_text(&key), buf_text(tail));
-}
-
-static int add_events(struct tick *tick, struct arena *arena, const struct watch_log_put *put, const struct watch_log_group *group, struct watch_log_stream *stream,
-    struct buf *tail)
-{
-    int64_t now = tick_now_ms(tick);
-    int code = tail_open(tick, arena, group, stream, tail);
-    for (size_t i = 0; i < put->count && !code; i++) {
-        struct watch_log_event event = put->event[i];
-        event.ingested_ms = now;
-        event.place.sequence = tick_sequence(tick);
-        event.place.call = tick_call_number(tick);
-        event.place.index = put->first_index + (uint32_t)i;
-        if (log_block_size(tail) >= LOG_BLOCK_TARGET) {
-            code = tail_close(tick, group, stream, tail);
-            if (!code && stream->tail_bucket == UINT16_MAX)
-                return ERR_FULL;
-            stream->tail_bucket++;
-            buf_clear(tail);
-        }
-        if (!code)
-            code = log_block_add(tail, &event);
-        if (stream->first_ms < 0 || event.place.time_ms < stream->first_ms)
-            stream->first_ms = event.place.time_ms;
-        if (event.place.time_ms > stream->last_ms)
-            stream->last_ms = event.place.time_ms;
-    }
-    stream->ingested_ms = now;
-    return code ? code : tail_close(tick, group, stream, tail);
+    struct arena_mark mark = arena_mark(arena);
+    int code = find_or_make(tick, arena, put, &group, &stream);
+    if (!code && log_cache_settled(house, tick))
+        log_cache_keep(house, &group, &stream);
+    *target = code ? (struct target){0} : (struct target){group.id, stream.id, stream.tail_bytes};
+    arena_rewind(arena, mark);
+    return code;
 }
 
 int watch_log_put(struct tick *tick, struct arena *arena, const struct watch_log_put *put)
 {
-    struct watch_log_group group;
-    struct watch_log_stream stream;
-    struct buf tail;
+    struct target target;
+    struct log_house *house = log_house_of(tick);
     if (!put->count)
         return 0;
-    for (size_t i = 0; i < put->count; i++)
+    if (!house)
+        return ERR_MEMORY;
+    for (size_t i = 0; i < put->count; i++) {
         if (put->event[i].place.time_ms < 0)
             return ERR_INVALID;
-    int code = find_or_make(tick, arena, put, &group, &stream);
+        if (put->event[i].message.len > WATCH_LOG_MESSAGE_MAX)
+            return ERR_TOO_LARGE;
+    }
+    int code = find_target(tick, arena, house, put, &target);
     if (code)
         return code;
-    if (stream.tail_bytes > WATCH_LOG_TAIL_MAX) {
+    if (target.tail_bytes > WATCH_LOG_TAIL_MAX) {
         counter_add(COUNTER_logs_puts_refused, 1);
         return ERR_FULL;
     }
     counter_add(COUNTER_logs_events_put, (int64_t)put->count);
-    buf_init(&tail, LOG_BLOCK_HEADER + LOG_BLOCK_MAX);
-    code = add_events(tick, arena, put, &group, &stream, &tail);
-    buf_fini(&tail);
-    stream.puts++;
-    bool now = stream.tail_bytes >= LOG_BLOCK_TARGET || stream.tail_rows >= PACK_ROWS;
-    if (!code)
-        code = log_pack_later(tick, &group, &stream, now);
-    if (!code)
-        code = log_stream_put(tick, group.id, &stream);
-    return code || !group.filters ? code : log_metrics_put(tick, arena, &group, put->event, put->count);
+    return log_note(tick, put, target.group, target.stream);
 }

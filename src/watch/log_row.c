@@ -257,6 +257,7 @@ static int group_row(struct tick *tick, const struct watch_log_group *group)
         buf_add_bytes(&row, group->tag[i].key);
         buf_add_bytes(&row, group->tag[i].value);
     }
+    log_cache_changed(tick);
     return put_row(tick, STORE_SPACE_LOGS, name_key(key, 'g', NULL, group->name), &row);
 }
 
@@ -315,6 +316,8 @@ int watch_log_group_delete(struct tick *tick, struct arena *arena, const struct 
 {
     char key[WATCH_LOG_NAME_MAX + 16];
     uint64_t unused;
+    log_cache_changed(tick);
+    log_filters_changed(tick, group->id);
     int code = take_id(tick, arena, -1, &unused);
     if (!code)
         code = store_raw_delete(tick_stage(tick), STORE_SPACE_LOGS, name_key(key, 'g', NULL, group->name));
@@ -392,7 +395,7 @@ static int decode_stream(struct text name, struct text value, struct watch_log_s
     return c.failed || version != ROW_VERSION ? ERR_CORRUPT : 0;
 }
 
-int log_stream_put(struct tick *tick, uint64_t group, const struct watch_log_stream *stream)
+int log_stream_write(struct tick *tick, uint64_t group, const struct watch_log_stream *stream)
 {
     char key[WATCH_LOG_NAME_MAX + 16];
     struct buf row;
@@ -415,6 +418,12 @@ int log_stream_put(struct tick *tick, uint64_t group, const struct watch_log_str
     buf_add_varint(&row, (uint64_t)stream->open_min_ms);
     buf_add_varint(&row, stream->open_chunk);
     return put_row(tick, STORE_SPACE_LOGS, name_key(key, 's', &group, stream->name), &row);
+}
+
+int log_stream_put(struct tick *tick, uint64_t group, const struct watch_log_stream *stream)
+{
+    log_cache_changed(tick);
+    return log_stream_write(tick, group, stream);
 }
 
 int watch_log_stream_get(struct store_view *view, struct arena *arena, const struct watch_log_group *group, struct text name, struct watch_log_stream *stream)
@@ -470,6 +479,7 @@ int watch_log_stream_delete(struct tick *tick, struct arena *arena, struct watch
     char key[WATCH_LOG_NAME_MAX + 16];
     struct log_key id;
     (void)arena;
+    log_cache_changed(tick);
     int code = store_raw_delete(tick_stage(tick), STORE_SPACE_LOGS, name_key(key, 's', &group->id, stream->name));
     log_key_begin(&id, 'i', group->id);
     log_key_add64(&id, stream->id);
@@ -493,6 +503,7 @@ int watch_log_filter_put(struct tick *tick, struct arena *arena, struct watch_lo
     if (code == ERR_NOT_FOUND && group->filters >= WATCH_LOG_FILTERS_MAX)
         return ERR_FULL;
     group->filters += code == ERR_NOT_FOUND;
+    log_filters_changed(tick, group->id);
     code = store_raw_put(tick_stage(tick), STORE_SPACE_LOGS, key, value);
     return code ? code : watch_log_group_put(tick, group);
 }
@@ -507,6 +518,7 @@ int watch_log_filter_delete(struct tick *tick, struct arena *arena, struct watch
     if (code)
         return code;
     group->filters -= group->filters > 0;
+    log_filters_changed(tick, group->id);
     return watch_log_group_put(tick, group);
 }
 

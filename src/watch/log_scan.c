@@ -13,7 +13,6 @@
 #include "base/map.h"
 #include <stdlib.h>
 
-#define EVENT_COST 26 /* bytes, as AWS counts an event beside its message */
 #define ARENA_LIMIT ((size_t)256 << 20)
 
 struct name { /* of a stream; data NULL: it was deleted */
@@ -113,7 +112,7 @@ static size_t page_of(const struct scan *scan, size_t *bytes)
     size_t n = 0;
     *bytes = 0;
     while (n < scan->select.count && (!ask->events_max || n < ask->events_max)) {
-        size_t cost = scan->select.event[n].message.len + EVENT_COST;
+        size_t cost = scan->select.event[n].message.len + WATCH_LOG_EVENT_COST;
         if (n && ask->bytes_max && *bytes + cost > ask->bytes_max)
             break;
         *bytes += cost;
@@ -165,7 +164,7 @@ static int select_add(struct scan *scan, const struct watch_log_event *event)
     if (!mine->message.data)
         return ERR_MEMORY;
     select->count++;
-    select->bytes += event->message.len + EVENT_COST;
+    select->bytes += event->message.len + WATCH_LOG_EVENT_COST;
     bool full = (ask->bytes_max && select->bytes > 2 * ask->bytes_max) || (ask->events_max && select->count > 2 * ask->events_max);
     return full ? select_shrink(scan) : 0;
 }
@@ -200,7 +199,7 @@ static int take_event(struct scan *scan, const struct watch_log_event *event)
         return LOG_DONE;
     }
     ask->visited++;
-    ask->matched_bytes += event->message.len + EVENT_COST;
+    ask->matched_bytes += event->message.len + WATCH_LOG_EVENT_COST;
     return ask->visit(ask->context, event);
 }
 

@@ -1,5 +1,6 @@
 /* Rows of metrics: their keys, their levels, and a data point's way into its row. */
-#include "watch/metric.h"
+#include "watch/metric_note.h"
+#include "watch/seal.h"
 
 #include "base/clock.h"
 #include "base/counter.h"
@@ -67,6 +68,7 @@ int watch_row_add(struct tick *tick, struct arena *arena, const struct watch_row
     struct watch_summary whole;
     struct text name = watch_row_key_format(place, key), row;
     struct buf out;
+    watch_cache_row_forget(watch_house_of(tick)->cache, key);
     watch_summary_init(&whole, arena);
     int code = store_raw_get(tick_view(tick), STORE_SPACE_METRICS, name, arena, &row);
     if (!code)
@@ -109,38 +111,119 @@ static int check_time(struct tick *tick, int64_t time_ms, struct err *err)
     return 0;
 }
 
-static int summarise(const struct watch_point *point, struct watch_summary *summary)
+/* Which row it belongs to. `gone`: it would be too old to be kept. */
+static int find_row(struct tick *tick, struct arena *arena, const struct watch_name *name, int64_t time_ms, bool high, struct watch_row_key *key, bool *gone, struct err *err)
 {
-    if (point->set)
-        return watch_summary_add_set(summary, point->count, point->sum, point->min, point->max);
-    int code = 0;
-    for (size_t i = 0; i < point->values && !code; i++)
-        code = watch_summary_add(summary, point->value[i], point->weight ? point->weight[i] : 1);
+    bool made = false;
+    int code = watch_series_touch(tick, arena, name, &key->series, &made, err);
+    if (!code && made)
+        code = watch_sweep_begin(tick);
+    key->level = watch_level_now(time_ms / SECOND_MS, !high, tick_now_ms(tick) / SECOND_MS);
+    *gone = key->level >= WATCH_LEVELS;
+    if (!*gone)
+        key->start_s = time_ms / SECOND_MS / WATCH_LEVEL_S[key->level] * WATCH_LEVEL_S[key->level];
     return code;
+}
+
+/* Memory for a note; at the seal, where there are none any more, in the arena. A note is as large as what it will stage: the tick's bound on bytes counts it. */
+static struct watch_metric_note *note_make(struct tick *tick, struct arena *arena, unsigned kind, size_t numbers, const struct watch_row_key *key)
+{
+    struct watch_house *house = watch_house_of(tick);
+    size_t size = sizeof(struct watch_metric_note) + numbers * sizeof(double);
+    if (house->sealing)
+        return arena_alloc(arena, size);
+    return tick_note(tick, kind, size + watch_cache_row_charge(house->cache, key, tick_sequence(tick)));
+}
+
+static int note_made(struct tick *tick, struct arena *arena, const struct watch_metric_note *note)
+{
+    struct watch_house *house = watch_house_of(tick);
+    return house->sealing ? watch_metric_note_add(house->cache, tick, arena, note) : 0;
+}
+
+static int note_point(struct tick *tick, struct arena *arena, const struct watch_point *point, const struct watch_row_key *key)
+{
+    size_t numbers = point->set ? 4 : point->weight ? 2 * point->values : point->values;
+    struct watch_metric_note *note = note_make(tick, arena, WATCH_NOTE_METRIC, numbers, key);
+    if (!note)
+        return ERR_MEMORY;
+    *note = (struct watch_metric_note){.key = *key, .values = (uint32_t)point->values, .form = point->set ? WATCH_NOTE_SET : point->weight ? WATCH_NOTE_WEIGHTED : WATCH_NOTE_VALUES};
+    if (point->set) {
+        note->number[0] = point->count;
+        note->number[1] = point->sum;
+        note->number[2] = point->min;
+        note->number[3] = point->max;
+    } else {
+        memcpy(note->number, point->value, point->values * sizeof(double));
+        if (point->weight)
+            memcpy(note->number + point->values, point->weight, point->values * sizeof(double));
+    }
+    return note_made(tick, arena, note);
 }
 
 int watch_metric_put(struct tick *tick, struct arena *arena, const struct watch_point *point, struct err *err)
 {
     struct arena_mark mark = arena_mark(arena);
-    struct watch_summary summary;
     struct watch_row_key key = {.unit = point->unit};
-    bool made = false;
+    bool gone = false;
     int code = check_time(tick, point->time_ms, err);
     if (!code)
         code = point->unit < WATCH_UNITS ? check_numbers(point, err) : err_set(err, ERR_INVALID, "there is no such unit");
     if (!code)
-        code = watch_series_touch(tick, arena, &point->name, &key.series, &made, err);
-    if (!code && made)
-        code = watch_sweep_begin(tick);
-    watch_summary_init(&summary, arena);
+        code = find_row(tick, arena, &point->name, point->time_ms, point->high, &key, &gone, err);
+    if (!code && !gone)
+        code = note_point(tick, arena, point, &key);
+    arena_rewind(arena, mark);
+    counter_add(COUNTER_watch_points, code ? 0 : 1);
+    return code;
+}
+
+int watch_metric_put_figures(struct tick *tick, struct arena *arena, const struct watch_figures *figures, struct err *err)
+{
+    struct arena_mark mark = arena_mark(arena);
+    struct watch_row_key key = {.unit = figures->unit};
+    bool gone = false;
+    int code = figures->unit < WATCH_UNITS ? 0 : err_set(err, ERR_INVALID, "there is no such unit");
     if (!code)
-        code = summarise(point, &summary);
-    key.level = watch_level_now(point->time_ms / SECOND_MS, !point->high, tick_now_ms(tick) / SECOND_MS);
-    if (!code && key.level < WATCH_LEVELS && summary.count > 0) {
-        key.start_s = point->time_ms / SECOND_MS / WATCH_LEVEL_S[key.level] * WATCH_LEVEL_S[key.level];
-        code = watch_row_add(tick, arena, &key, &summary);
+        code = find_row(tick, arena, &figures->name, tick_now_ms(tick), figures->high, &key, &gone, err);
+    if (!code) {
+        struct watch_metric_note *note = note_make(tick, arena, WATCH_NOTE_METRIC | TICK_NOTE_LOOSE, 0, &key);
+        if (note)
+            *note = (struct watch_metric_note){.key = key, .form = WATCH_NOTE_FIGURES, .figures = &figures->summary};
+        code = note ? note_made(tick, arena, note) : ERR_MEMORY;
     }
     arena_rewind(arena, mark);
     counter_add(COUNTER_watch_points, code ? 0 : 1);
     return code;
+}
+
+/* ---- at the seal ---- */
+
+static int add_values(struct watch_cache *cache, struct tick *tick, struct arena *arena, const struct watch_metric_note *note)
+{
+    const double *weight = note->form == WATCH_NOTE_WEIGHTED ? note->number + note->values : NULL;
+    int code = 0;
+    for (uint32_t i = 0; i < note->values && !code; i++)
+        if (!weight || weight[i] > 0)
+            code = watch_cache_row_value(cache, tick, arena, &note->key, note->number[i], weight ? weight[i] : 1);
+    return code;
+}
+
+static int add_set(struct watch_cache *cache, struct tick *tick, struct arena *arena, const struct watch_metric_note *note)
+{
+    struct arena_mark mark = arena_mark(arena);
+    struct watch_summary summary;
+    watch_summary_init(&summary, arena);
+    int code = watch_summary_add_set(&summary, note->number[0], note->number[1], note->number[2], note->number[3]);
+    if (!code)
+        code = watch_cache_row_add(cache, tick, arena, &note->key, &summary);
+    arena_rewind(arena, mark);
+    return code;
+}
+
+int watch_metric_note_add(struct watch_cache *cache, struct tick *tick, struct arena *arena, const struct watch_metric_note *note)
+{
+    if (note->form == WATCH_NOTE_FIGURES)
+        return watch_cache_row_add(cache, tick, arena, &note->key, note->figures);
+    return note->form == WATCH_NOTE_SET ? add_set(cache, tick, arena, note) : add_values(cache, tick, arena, note);
 }

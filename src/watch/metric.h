@@ -1,8 +1,9 @@
 /*
  * The figures of metrics: put, read, rolled up.
  *
- * A put is part of a call of the tick like any other write: undone with it, durable when it is acknowledged. It goes into the row of its series, period and unit, so a
- * thousand puts of one metric in one tick journal one row.
+ * A put is part of a call of the tick like any other write: undone with it, durable when it is acknowledged. It goes into the row of its series, period and unit: the call
+ * finds the series and leaves a note, and at the end of the tick all notes of a row are added to it together (seal.h). So a thousand puts of one metric in one tick journal
+ * one row, and a put costs its call a look-up in memory. Reads within the same tick do not see it yet.
  *
  *   STORE_SPACE_METRICS   series (be64) start (be64, epoch seconds) level (1) unit (1)   a summary (statistic.h)
  *
@@ -54,6 +55,16 @@ struct watch_point {
  */
 int watch_metric_put(struct tick *tick, struct arena *arena, const struct watch_point *point, struct err *err);
 
+/* Figures that were added up before, at the tick's time. Nobody was promised them: while the disk is full they are dropped (tally.h). */
+struct watch_figures {
+    struct watch_name name;
+    unsigned unit;
+    bool high;
+    struct watch_summary summary;
+};
+/* As watch_metric_put. Borrows the figures until the call is done, for the end of the tick looks at them. */
+int watch_metric_put_figures(struct tick *tick, struct arena *arena, const struct watch_figures *figures, struct err *err);
+
 /* ---- reading ---- */
 struct watch_query {
     struct watch_name name;
@@ -91,7 +102,7 @@ struct text watch_row_key_format(char out[WATCH_ROW_KEY], const struct watch_row
 int watch_row_key_parse(struct text bytes, struct watch_row_key *key);
 /* At which level data of that start is kept now, when it was kept at `level`: WATCH_LEVELS when it is kept no more. */
 unsigned watch_level_now(int64_t start_s, unsigned level, int64_t now_s);
-/* Adds a summary to a row. State thread, inside a call. */
+/* Adds a summary to a row, at once: the roll-up's way. State thread, inside a call. */
 int watch_row_add(struct tick *tick, struct arena *arena, const struct watch_row_key *key, const struct watch_summary *summary);
 int watch_sweep_begin(struct tick *tick);
 

@@ -1,25 +1,18 @@
 /* See series.h for the rows. The dimensions are sorted once, on the way in, so that equal sets are equal bytes. */
-#include "watch/series.h"
+#include "watch/cache.h"
+#include "watch/seal.h"
 
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/log.h"
 #include "base/md5.h"
 #include "store/key.h"
-#include <stdatomic.h>
 #include <stdlib.h>
 
 enum { VERSION = 1 };
 #define IDENTITY_MAX (2 * 260 + 4 + WATCH_DIMENSIONS_MAX * (WATCH_DIMENSION_NAME_MAX + WATCH_DIMENSION_VALUE_MAX + 4))
 #define ROW_HEAD 25
 #define WALK_ARENA (1u << 20)
-
-static atomic_uint_fast64_t series_limit = WATCH_SERIES_MAX;
-
-void watch_series_limit(uint64_t limit)
-{
-    atomic_store(&series_limit, limit);
-}
 
 /* ---- names ---- */
 
@@ -46,6 +39,24 @@ int watch_name_check(const struct watch_name *name, struct err *err)
                 code = err_set(err, ERR_INVALID, "a dimension stands twice");
     }
     return code;
+}
+
+static char *flat_text(char *at, const char *end, struct text text)
+{
+    if (!at || text.len > UINT16_MAX || (size_t)(end - at) < 2 + text.len)
+        return NULL;
+    *at++ = (char)(text.len >> 8);
+    *at++ = (char)text.len;
+    return text_put(at, text);
+}
+
+size_t watch_name_flat(const struct watch_name *name, char out[WATCH_FLAT_MAX])
+{
+    const char *end = out + WATCH_FLAT_MAX;
+    char *at = flat_text(flat_text(out, end, name->space), end, name->name);
+    for (size_t i = 0; i < name->dimensions; i++)
+        at = flat_text(flat_text(at, end, name->dimension[i].name), end, name->dimension[i].value);
+    return at ? (size_t)(at - out) : 0;
 }
 
 static int compare_dimensions(const void *a, const void *b)
@@ -188,28 +199,25 @@ int watch_series_find(struct store_view *view, struct arena *arena, const struct
     return code == ERR_EXISTS || code == ERR_INVALID ? ERR_NOT_FOUND : code;
 }
 
-/* State thread: one word is enough. */
-static void refuse(struct text space, int64_t now_ms)
+static void refuse(struct watch_cache *cache, struct text space, int64_t now_ms)
 {
-    static atomic_int_fast64_t told_ms = INT64_MIN;
     counter_add(COUNTER_watch_series_refused, 1);
-    if (atomic_load(&told_ms) > now_ms - MINUTE_MS)
-        return;
-    atomic_store(&told_ms, now_ms);
-    log_warn("watch", "there are %llu series of metrics, as many as there may be: a new one in namespace %.*s is refused", (unsigned long long)atomic_load(&series_limit),
-        TEXT_FMT(space));
+    if (watch_cache_may_tell(cache, now_ms))
+        log_warn("watch", "there are %llu series of metrics, as many as there may be (metrics.seriesMax): a new one in namespace %.*s is refused",
+            (unsigned long long)watch_cache_series_max(cache), TEXT_FMT(space));
 }
 
 static int make(struct tick *tick, struct arena *arena, const struct watch_name *name, const struct identity *identity, struct watch_series *series, struct err *err)
 {
+    struct watch_cache *cache = watch_house_of(tick)->cache;
     uint64_t count, next;
     int code = watch_name_check(name, err);
     if (!code)
         code = head_get(tick_view(tick), arena, &count, &next);
     if (code)
         return code;
-    if (count >= atomic_load(&series_limit)) {
-        refuse(name->space, tick_now_ms(tick));
+    if (count >= watch_cache_series_max(cache)) {
+        refuse(cache, name->space, tick_now_ms(tick));
         return err_set(err, ERR_FULL, "there are %llu metrics, as many as there may be", (unsigned long long)count);
     }
     *series = (struct watch_series){.id = next, .made_ms = tick_now_ms(tick), .seen_ms = tick_now_ms(tick)};
@@ -218,21 +226,34 @@ static int make(struct tick *tick, struct arena *arena, const struct watch_name 
     return code ? code : row_put(tick, identity, series);
 }
 
-int watch_series_touch(struct tick *tick, struct arena *arena, const struct watch_name *name, uint64_t *id, bool *made, struct err *err)
+static int touch_row(struct tick *tick, struct arena *arena, const struct watch_name *name, struct watch_series *series, bool *made, struct err *err)
 {
+    struct watch_cache *cache = watch_house_of(tick)->cache;
     struct identity identity;
-    struct watch_series series;
-    bool is_new = false;
     int code = identity_make(arena, name, &identity);
     if (!code)
-        code = row_get(tick_view(tick), arena, &identity, &series);
-    if (code == ERR_NOT_FOUND) {
-        is_new = true;
-        code = make(tick, arena, name, &identity, &series, err);
-    } else if (!code && series.seen_ms <= tick_now_ms(tick) - WATCH_SEEN_MS) {
-        series.seen_ms = tick_now_ms(tick);
-        code = row_put(tick, &identity, &series);
+        code = row_get(tick_view(tick), arena, &identity, series);
+    *made = code == ERR_NOT_FOUND;
+    if (!code && series->seen_ms > tick_now_ms(tick) - WATCH_SEEN_MS) {
+        watch_cache_series_note(cache, tick, name, series);
+        return 0;
     }
+    if (code && !*made)
+        return code;
+    watch_cache_series_wrote(cache, tick);
+    if (*made)
+        return make(tick, arena, name, &identity, series, err);
+    series->seen_ms = tick_now_ms(tick);
+    return row_put(tick, &identity, series);
+}
+
+int watch_series_touch(struct tick *tick, struct arena *arena, const struct watch_name *name, uint64_t *id, bool *made, struct err *err)
+{
+    struct watch_series series = {0};
+    bool is_new = false;
+    int code = 0;
+    if (!watch_cache_series_find(watch_house_of(tick)->cache, name, tick_now_ms(tick), &series.id))
+        code = touch_row(tick, arena, name, &series, &is_new, err);
     *id = code ? 0 : series.id;
     if (made)
         *made = is_new;
@@ -243,6 +264,7 @@ int watch_series_forget(struct tick *tick, struct arena *arena, struct text key,
 {
     uint64_t count, next;
     int code = head_get(tick_view(tick), arena, &count, &next);
+    watch_cache_series_forget(watch_house_of(tick)->cache);
     *left = count ? count - 1 : 0;
     if (!code)
         code = store_raw_delete(tick_stage(tick), STORE_SPACE_SERIES, key);

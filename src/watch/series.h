@@ -2,7 +2,7 @@
  * Series: which metrics there are. A metric is a namespace, a name and the exact set of its dimensions, in whatever order they come; it gets a small number, under which
  * its figures are kept (metric.h).
  *
- * There are at most as many as watch_series_limit says. A program that puts a user's id into a dimension meets that bound instead of filling the disk: its new series are
+ * There are at most as many as the house says (seal.h; metrics.seriesMax of the configuration). A program that puts a user's id into a dimension meets that bound instead of filling the disk: its new series are
  * refused with ERR_FULL and counted, what is there goes on, and the log names the namespace once a minute. A series ends when nothing of it is kept any more.
  *
  *   STORE_SPACE_SERIES   'h'                                      number of series (be64), next id (be64)
@@ -42,12 +42,14 @@ struct watch_series {
 
 /* Lengths, characters, repeated dimensions. 0 or ERR_INVALID with a sentence. */
 int watch_name_check(const struct watch_name *name, struct err *err);
+/* The name in bytes, its dimensions in the order in which they were given: equal bytes are one series, and a series has as many forms as its dimensions have orders. For
+   look-ups in memory. Writes up to WATCH_FLAT_MAX bytes; 0: it needs more. */
+#define WATCH_FLAT_MAX 2048
+size_t watch_name_flat(const struct watch_name *name, char out[WATCH_FLAT_MAX]);
 /* 0, ERR_NOT_FOUND, ERR_COLD, ERR_CORRUPT, ERR_MEMORY. */
 int watch_series_find(struct store_view *view, struct arena *arena, const struct watch_name *name, struct watch_series *series);
 /* State thread, inside a call: finds or makes it, and notes that it was put to. `made` (may be NULL): whether it is new. ERR_FULL, and the same. */
 int watch_series_touch(struct tick *tick, struct arena *arena, const struct watch_name *name, uint64_t *id, bool *made, struct err *err);
-/* How many there may be. Before the tick starts. */
-void watch_series_limit(uint64_t limit);
 
 /* Walks by namespace, name, digest. `visit` answers 0 to go on; its answer is returned. `key` is its place: a walk may go on behind it. The series lives for the visit only. */
 #define WATCH_SERIES_KEY_MAX (1 + WATCH_NAMESPACE_MAX + 1 + WATCH_NAME_MAX + 1 + 16)

@@ -38,7 +38,7 @@ static double double_of(uint64_t bits)
 }
 
 /* 0 for zero, 1.. upwards, -1.. downwards. */
-static int64_t bucket_of(double value)
+int64_t sketch_bucket(double value)
 {
     double magnitude = fabs(value);
     if (magnitude < 0x1p-360)
@@ -47,7 +47,7 @@ static int64_t bucket_of(double value)
     return value < 0 ? -bucket : bucket;
 }
 
-static double middle_of(int64_t bucket)
+double sketch_bucket_middle(int64_t bucket)
 {
     if (bucket == 0)
         return 0;
@@ -59,7 +59,7 @@ static double middle_of(int64_t bucket)
 static double rounded(const struct sketch *sketch, double value)
 {
     if (sketch->coarse)
-        return middle_of(bucket_of(value));
+        return sketch_bucket_middle(sketch_bucket(value));
     return fabs(value) < 0x1p-360 ? 0 : value;
 }
 
@@ -108,7 +108,7 @@ static void round_all(struct sketch *sketch)
 {
     sketch->coarse = true;
     for (size_t i = 0; i < sketch->count; i++)
-        sketch->entry[i].value = middle_of(bucket_of(sketch->entry[i].value));
+        sketch->entry[i].value = sketch_bucket_middle(sketch_bucket(sketch->entry[i].value));
     join_equal(sketch);
 }
 
@@ -201,7 +201,7 @@ double sketch_quantile(const struct sketch *sketch, double share)
 
 void sketch_encode_weight(struct buf *out, double weight)
 {
-    if (weight >= 0 && weight < WHOLE_MAX && weight == floor(weight)) {
+    if (weight >= 0 && weight < WHOLE_MAX && weight == (double)(uint64_t)weight) {
         buf_add_varint(out, (uint64_t)weight << 1);
     } else {
         buf_add_varint(out, 1);
@@ -229,7 +229,7 @@ void sketch_encode(struct buf *out, const struct sketch *sketch)
     for (size_t i = 0; i < sketch->count; i++) {
         const struct sketch_entry *entry = &sketch->entry[i];
         if (sketch->coarse) {
-            int64_t bucket = bucket_of(entry->value);
+            int64_t bucket = sketch_bucket(entry->value);
             buf_add_varint(out, i ? (uint64_t)(bucket - last) : (uint64_t)bucket << 1 ^ (uint64_t)(bucket >> 63));
             last = bucket;
         } else {
@@ -270,7 +270,7 @@ int sketch_decode(struct cursor *c, struct sketch *sketch)
         if (form ? !decode_coarse(c, i == 0, &bucket) : !decode_exact(c, i ? entry - 1 : NULL, &entry->value))
             return ERR_CORRUPT;
         if (form)
-            entry->value = middle_of(bucket);
+            entry->value = sketch_bucket_middle(bucket);
         entry->weight = sketch_decode_weight(c);
         if (c->failed || entry->weight <= 0)
             return ERR_CORRUPT;

@@ -40,6 +40,9 @@ void sketch_clear(struct sketch *sketch);
 /* |value| <= SKETCH_VALUE_MAX. 0 or ERR_MEMORY; on failure the sketch is as it was. */
 int sketch_add(struct sketch *sketch, double value, double weight);
 int sketch_merge(struct sketch *into, const struct sketch *from);
+/* The bucket of a coarse sketch in which a value lies (0: zero, then 1.. upwards and -1.. downwards, in the order of values), and what stands for the values in it. */
+int64_t sketch_bucket(double value);
+double sketch_bucket_middle(int64_t bucket);
 double sketch_weight(const struct sketch *sketch);
 /* The smallest value that at least `share` (0..1) of the weight is not above. 0 when there is nothing. */
 double sketch_quantile(const struct sketch *sketch, double share);

@@ -7,7 +7,8 @@
  *
  *   payload   version (1), start of the last round (be64 ms, 0: none), start of this one (be64 ms, 0: it begins), level (1), from (be64 s), the series' place
  */
-#include "watch/metric.h"
+#include "watch/cache.h"
+#include "watch/seal.h"
 
 #include "base/clock.h"
 #include "base/counter.h"
@@ -133,6 +134,7 @@ static int move_row(struct sweep *sweep, const struct due_row *row)
     }
     if (!code)
         code = store_raw_delete(tick_stage(sweep->tick), STORE_SPACE_METRICS, watch_row_key_format(place, &row->key));
+    watch_cache_row_forget(watch_house_of(sweep->tick)->cache, &row->key);
     arena_rewind(sweep->arena, mark);
     counter_add(COUNTER_watch_rows_rolled, code ? 0 : 1);
     return code;

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "store/key.h"
 #include "watch/log_inside.h"
+#include "watch/seal.h"
 
 #define T0 INT64_C(1800000000000)
 #define GROUP TEXT("/aws/lambda/riddle-rush")
@@ -59,9 +60,18 @@ static struct fixture *open_logs(void)
     clock_freeze(T0);
     memset(&model, 0, sizeof(model));
     f->config.on_deferred = on_deferred;
+    assert_int_equal(watch_house_create((struct watch_house **)&f->extra, 0), 0);
+    watch_house_hooks(f->extra, &f->config);
     fixture_open_data(f, (struct journal_config){0});
     fixture_start(f);
     return f;
+}
+
+static void close_logs(struct fixture *f)
+{
+    struct watch_house *house = f->extra;
+    fixture_close(f);
+    watch_house_destroy(house);
 }
 
 static const char *stream_of(int stream)
@@ -287,7 +297,7 @@ static void test_model(void **state)
         read_all(f, WATCH_LOG_BACKWARD);
         read_all(f, WATCH_LOG_ANY);
     }
-    fixture_close(f);
+    close_logs(f);
 }
 
 /* ---- packing of slow streams ---- */
@@ -313,7 +323,7 @@ static void test_slow_stream(void **state)
     struct rows rows = count_rows(f);
     assert_int_equal(rows.tails, 0);
     assert_int_equal(rows.chunks, 1); /* the open one has grown */
-    fixture_close(f);
+    close_logs(f);
 }
 
 /* ---- deletion and retention ---- */
@@ -359,7 +369,7 @@ static void test_deletion(void **state)
     settle(f);
     struct rows rows = count_rows(f);
     assert_int_equal(rows.tails + rows.chunks, 0);
-    fixture_close(f);
+    close_logs(f);
 }
 
 static int body_retain(struct tick *tick, struct test_call *call)
@@ -424,7 +434,7 @@ static void test_retention(void **state)
     model.count = 0;
     assert_int_equal(run(f, body_line), 0);
     assert_int_equal(count_events(f, &bytes), 1);
-    fixture_close(f);
+    close_logs(f);
 }
 
 /* ---- pages that end where chunks do ---- */
@@ -471,7 +481,7 @@ static void test_page_ends(void **state)
         }
     store_snapshot_release(f->store, STORE_READERS_MAX - 1);
     arena_fini(&arena);
-    fixture_close(f);
+    close_logs(f);
 }
 
 /* ---- small things ---- */

@@ -2,7 +2,8 @@
 #include "tick/fixture.h"
 
 #include "store/key.h"
-#include "watch/metric.h"
+#include "watch/cache.h"
+#include "watch/seal.h"
 
 #include <math.h>
 
@@ -29,6 +30,8 @@ static struct {
     size_t count;
     size_t rows[WATCH_LEVELS];
 } asked;
+
+static struct watch_house *house;
 
 static int run(struct fixture *f, int (*body)(struct tick *, struct test_call *))
 {
@@ -113,20 +116,27 @@ static int on_deferred(void *context, struct tick *tick, struct tick_call *call,
 static struct fixture *open_at(int64_t now_ms)
 {
     clock_freeze(now_ms);
-    watch_series_limit(WATCH_SERIES_MAX);
     memset(&asked, 0, sizeof(asked));
     struct fixture *f = fixture_new();
     f->config.on_deferred = on_deferred;
+    assert_int_equal(watch_house_create(&house, 0), 0);
+    watch_house_hooks(house, &f->config);
     fixture_open_data(f, (struct journal_config){0});
     fixture_start(f);
     return f;
 }
 
+static void restart(struct fixture *f)
+{
+    fixture_restart(f);
+    watch_unseal(house); /* a new process remembers nothing */
+}
+
 static void close_it(struct fixture *f)
 {
     fixture_close(f);
+    watch_house_destroy(house);
     clock_freeze(-1);
-    watch_series_limit(WATCH_SERIES_MAX);
 }
 
 /* The clock goes on, and the sweep with it, until the condition holds. */
@@ -160,7 +170,7 @@ static void test_one_metric(void **state)
     assert_int_equal(read_periods(f, "m", T0 - HOUR_MS, T0, 3600), 1);
     assert_true(asked.seen[0].sum == 15 && asked.seen[0].min == 3 && asked.seen[0].max == 7);
     assert_int_equal(read_periods(f, "other", T0 - HOUR_MS, T0, 60), 0);
-    fixture_restart(f);
+    restart(f);
     assert_int_equal(read_periods(f, "m", T0 - HOUR_MS, T0, 3600), 1);
     assert_true(asked.seen[0].sum == 15);
     close_it(f);
@@ -208,6 +218,78 @@ static void test_undone(void **state)
     close_it(f);
 }
 
+/* Large rows under many calls: a note is as large as what it will stage, once in a tick, so that the tick's bound on bytes holds. */
+enum { LARGE_ROWS = 900, LARGE_VALUES = 2000, LARGE_CALLS = 40 };
+
+static int do_put_rows(struct tick *tick, struct test_call *call)
+{
+    char name[32];
+    double value[LARGE_VALUES];
+    struct err err;
+    size_t values = call->number ? 1 : LARGE_VALUES;
+    int code = 0;
+    for (int i = 0; i < LARGE_ROWS && !code; i++) {
+        for (size_t k = 0; k < values; k++)
+            value[k] = ldexp(1 + (double)(k % 64) / 64, (int)(k / 64));
+        snprintf(name, sizeof(name), "large%d", i);
+        if (!call->number && i / 90 != call->add)
+            continue;
+        struct watch_point point = {.name = {.space = TEXT("ns"), .name = text_of(name), .dimension = dimensions, .dimensions = 2}, .time_ms = T0, .value = value, .values = values};
+        code = watch_metric_put(tick, call->call.arena, &point, &err);
+    }
+    return code;
+}
+
+static int do_charge(struct tick *tick, struct test_call *call)
+{
+    struct watch_name name = {.space = TEXT("ns"), .name = TEXT("large899"), .dimension = dimensions, .dimensions = 2}; /* the last: it is still there */
+    struct watch_row_key key = {.start_s = T0 / 1000, .level = 1}, other = {.start_s = T0 / 1000 + 60, .level = 1};
+    assert_int_equal(watch_series_touch(tick, call->call.arena, &name, &key.series, NULL, NULL), 0);
+    other.series = key.series;
+    assert_true(watch_cache_row_charge(house->cache, &key, tick_sequence(tick)) > 2000);
+    assert_int_equal(watch_cache_row_charge(house->cache, &key, tick_sequence(tick)), 0);
+    assert_true(watch_cache_row_charge(house->cache, &key, tick_sequence(tick) + 1) > 2000);
+    assert_int_equal(watch_cache_row_charge(house->cache, &other, tick_sequence(tick)), WATCH_CACHE_CHARGE_MAX / 2); /* the rows fill more than half of the cache */
+    return 0;
+}
+
+static void test_large_rows(void **state)
+{
+    static struct test_call call[LARGE_CALLS];
+    struct fixture *f = open_at(T0);
+    (void)state;
+    for (int i = 0; i < 10; i++) {
+        call_init(&call[0], f, 0, NULL, 0);
+        call[0].effects = 0;
+        call[0].add = i;
+        call[0].body = do_put_rows;
+        assert_int_equal(perform(f, &call[0]), 0);
+        call_fini(&call[0]);
+    }
+    assert_int_equal(run(f, do_charge), 0);
+    disk_hold(&f->disk, true);
+    for (int i = 0; i < LARGE_CALLS; i++) {
+        call_init(&call[i], f, i + 1, NULL, 0);
+        call[i].effects = 0;
+        call[i].body = do_put_rows;
+        submit(f, &call[i]);
+        kick(f);
+        if (i == 0)
+            until(f, atomic_load(&f->disk.waiting) > 0);
+    }
+    disk_hold(&f->disk, false);
+    for (int i = 0; i < LARGE_CALLS; i++) {
+        until(f, call[i].done);
+        assert_int_equal(call[i].call.code, 0);
+        call_fini(&call[i]);
+    }
+    asked.query = (struct watch_query){.name = {.space = TEXT("ns"), .name = TEXT("large7"), .dimension = reversed, .dimensions = 2}, .start_s = T0 / 1000, .end_s = T0 / 1000 + 60,
+        .period_s = 60, .unit = -1, .now_ms = T0};
+    assert_int_equal(run(f, do_read), 0);
+    assert_true(asked.count == 1 && asked.seen[0].count == LARGE_VALUES + LARGE_CALLS);
+    close_it(f);
+}
+
 static void test_refusals(void **state)
 {
     struct fixture *f = open_at(T0);
@@ -231,14 +313,14 @@ static void test_series_limit(void **state)
     char name[16];
     int64_t refused = counter_read(COUNTER_watch_series_refused);
     (void)state;
-    watch_series_limit(20);
+    watch_cache_series_limit(house->cache, 20);
     for (int i = 0; i < 25; i++) {
         snprintf(name, sizeof(name), "m%d", i);
         assert_int_equal(put(f, name, T0, 1, false), i < 20 ? 0 : ERR_FULL);
     }
     assert_int_equal(counter_read(COUNTER_watch_series_refused) - refused, 5);
     assert_int_equal(put(f, "m0", T0, 1, false), 0); /* what is there goes on */
-    fixture_restart(f);
+    restart(f);
     assert_int_equal(put(f, "m20", T0, 1, false), ERR_FULL);
     /* A year and a half later nothing of them is kept, and they are gone. */
     clock_freeze(T0 + 460 * DAY_MS);
@@ -317,7 +399,7 @@ static void test_roll_up(void **state)
     check_hours(f, T0 - 14 * DAY_MS, T0 + HOUR_MS);
     roll_until(f, asked.rows[0] == 0);
     check_hours(f, T0 - 14 * DAY_MS, T0 + HOUR_MS);
-    fixture_restart(f); /* the journal is replayed: nothing twice */
+    restart(f); /* the journal is replayed: nothing twice */
     check_hours(f, T0 - 14 * DAY_MS, T0 + HOUR_MS);
     /* Points that come late go where they would be by now. */
     for (int i = 0; i < 50; i++)
@@ -336,7 +418,7 @@ static void test_roll_up(void **state)
     roll_until(f, asked.rows[2] == 0);
     check_hours(f, T0 - 14 * DAY_MS, T0 + HOUR_MS);
     assert_int_equal(read_periods(f, "m", T0 - HOUR_MS, T0, 300), 0);
-    fixture_restart(f);
+    restart(f);
     check_hours(f, T0 - 14 * DAY_MS, T0 + HOUR_MS);
     /* And then they end. */
     clock_freeze(T0 + 457 * DAY_MS);
@@ -360,7 +442,7 @@ static void test_roll_up_restarts(void **state)
         clock_freeze(now);
         tick_wake(f->tick);
         check_hours(f, now - 40 * DAY_MS, now + HOUR_MS);
-        fixture_restart(f);
+        restart(f);
         check_hours(f, now - 40 * DAY_MS, now + HOUR_MS);
     }
     clock_freeze(now += 4 * HOUR_MS);
@@ -391,7 +473,7 @@ static void test_levels(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_one_metric), cmocka_unit_test(test_units), cmocka_unit_test(test_undone), cmocka_unit_test(test_refusals),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_one_metric), cmocka_unit_test(test_units), cmocka_unit_test(test_undone), cmocka_unit_test(test_large_rows), cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_series_limit), cmocka_unit_test(test_roll_up), cmocka_unit_test(test_roll_up_restarts), cmocka_unit_test(test_levels)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "watch/query_jobs.h"
+#include "watch/seal.h"
 #include <time.h>
 
 #define T0 INT64_C(1763683200000)
@@ -54,11 +55,20 @@ static struct fixture *open_logs(struct watch_queries **queries)
     struct fixture *f = fixture_new();
     clock_freeze(T0);
     f->config.on_deferred = on_deferred;
+    assert_int_equal(watch_house_create((struct watch_house **)&f->extra, 0), 0);
+    watch_house_hooks(f->extra, &f->config);
     fixture_open_data(f, (struct journal_config){0});
     fixture_start(f);
     assert_int_equal(run(f, body_put), 0);
     assert_int_equal(watch_queries_create(queries, f->store, TEXT("123456789012"), &err), 0);
     return f;
+}
+
+static void close_logs(struct fixture *f)
+{
+    struct watch_house *house = f->extra;
+    fixture_close(f);
+    watch_house_destroy(house);
 }
 
 static int begin(struct watch_queries *queries, const char *text, const char *id)
@@ -134,7 +144,7 @@ static void test_results(void **state)
     assert_int_equal(copy.status, WATCH_QUERY_COMPLETE);
     assert_string_equal(copy.rows, "[]");
     watch_queries_destroy(queries);
-    fixture_close(f);
+    close_logs(f);
 }
 
 #define SLOW "filter @message like /^(a+)+$/ or @message like /^(a*)*$/ | stats count(*)"
@@ -162,7 +172,7 @@ static void test_active_and_stop(void **state)
     assert_int_equal(begin(queries, "stats count(*) as c", "after"), 0);
     assert_string_equal(wait_for(queries, "after").rows, "[[{\"field\":\"c\",\"value\":\"3000\"}]]");
     watch_queries_destroy(queries);
-    fixture_close(f);
+    close_logs(f);
 }
 
 /* The oldest of those that have ended are forgotten. */
@@ -185,7 +195,7 @@ static void test_kept(void **state)
     assert_int_equal(watch_queries_each(queries, on_seen, &copy), 0);
     assert_int_equal(copy.seen, WATCH_QUERIES_KEPT_MAX);
     watch_queries_destroy(queries);
-    fixture_close(f);
+    close_logs(f);
 }
 
 /* The server ends while queries run: it does not wait for them. */
@@ -197,7 +207,7 @@ static void test_end(void **state)
     assert_int_equal(begin(queries, SLOW, "a"), 0);
     assert_int_equal(begin(queries, SLOW, "b"), 0);
     watch_queries_destroy(queries);
-    fixture_close(f);
+    close_logs(f);
 }
 
 int main(void)
