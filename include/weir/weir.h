@@ -156,9 +156,92 @@ struct weir_setting {
     const char *const *words;  /* WORD: those allowed; ends with NULL */
     int64_t min, max;          /* DURATION: ms; TEXT: bytes at most */
 };
+/* An alarm, made at start when there is none of that name, and changed when its declaration has changed; what somebody sets over the wire stays until then. In all
+   texts "{env}", "{stage}" and "{api}" (the mount) are replaced. docs/alarms.md. */
+#define WEIR_ALARM_DIMENSIONS_MAX 10
+#define WEIR_ALARM_ACTIONS_MAX 5
+enum weir_comparison { WEIR_GREATER, WEIR_GREATER_OR_EQUAL, WEIR_LESS, WEIR_LESS_OR_EQUAL }; /* how a value must stand to the threshold to breach it */
+/* A period without data: is not looked at (and when all are missing, the state is INSUFFICIENT_DATA), leaves the state as it is, breaches, is fine. */
+enum weir_missing { WEIR_MISSING, WEIR_MISSING_IGNORE, WEIR_MISSING_BREACHING, WEIR_MISSING_NOT_BREACHING };
+struct weir_alarm_dimension {
+    const char *name, *value;
+};
+struct weir_alarm {
+    const char *name;
+    const char *description;
+    const char *metric_namespace, *metric;
+    struct weir_alarm_dimension dimension[WEIR_ALARM_DIMENSIONS_MAX]; /* ends with the first without a name; exactly those of the metric */
+    const char *statistic;        /* "Average", "Sum", "Minimum", "Maximum", "SampleCount", or "p99" and its like */
+    const char *unit;             /* NULL: any */
+    int64_t period;               /* ms: 10, 20, 30 s or a multiple of a minute */
+    unsigned evaluation_periods;  /* 0: 1 */
+    unsigned datapoints_to_alarm; /* so many of them must breach; 0: all */
+    double threshold;
+    enum weir_comparison comparison;
+    enum weir_missing missing;
+    const char *alarm_actions[WEIR_ALARM_ACTIONS_MAX], *ok_actions[WEIR_ALARM_ACTIONS_MAX]; /* end with the first NULL: an address, "weir:room:<api>/<room>", "weir:route:<api>/@name" ... */
+    const char *insufficient_data_actions[WEIR_ALARM_ACTIONS_MAX];
+};
+
+/* An operation that the performance monitor watches (docs/performance.md). It stands around the routes that it names, without a line of code; or a handler starts and completes
+   it (weir_monitor_start). Each completion is a duration, a memory and a success: the metrics HandlerDuration, MemoryUsage and ErrorRate with the dimension Handler. A route that no
+   operation names is watched under its own key, without thresholds. */
+enum weir_capture_kind {
+    WEIR_CAPTURE_TEXT,   /* a string's text */
+    WEIR_CAPTURE_LENGTH, /* its length, as JavaScript counts (UTF-16) */
+    WEIR_CAPTURE_PRESENT /* whether it is there and no empty text: true or false */
+};
+/* What is captured of each message by itself, also of one that the gateway answered (`auth`, a refusal). */
+struct weir_capture {
+    const char *name;
+    const char *field;     /* of the message, looked up as weir_in_text does */
+    enum weir_capture_kind kind;
+    const char *otherwise; /* the field that stands for a missing one; NULL: none */
+};
+enum weir_figure_kind {
+    WEIR_FIGURE_COUNT,   /* 1: its sum over a minute is a rate */
+    WEIR_FIGURE_FIELD,   /* the captured integer `field`, in `unit` */
+    WEIR_FIGURE_SUCCESS, /* 100 or 0 per cent: its average is a rate */
+    WEIR_FIGURE_DURATION /* milliseconds */
+};
+/* A further metric of an operation: each completion puts a value, with the dimension Handler. */
+struct weir_figure {
+    const char *name;
+    enum weir_figure_kind kind;
+    const char *field;
+    const char *unit;           /* FIELD: CloudWatch's word; NULL: "None" */
+    const char *dimension;      /* a second dimension, NULL: none; its value is the captured text `by`, when that is one of `values`. Another value is not counted */
+    const char *by;
+    const char *const *values;  /* ends with NULL; at most WEIR_FIGURE_VALUES_MAX */
+    const char *when, *is;      /* only completions whose captured text `when` is `is`; NULL: all */
+};
+#define WEIR_FIGURE_VALUES_MAX 16
+struct weir_operation {
+    const char *name;
+    const char *const *routes;  /* route keys, ends with NULL; NULL: a handler's own */
+    int64_t duration_max_ms;    /* what breaches is logged with its whole context, and counted; 0: no threshold */
+    size_t memory_max;          /* bytes; 0: no threshold */
+    double error_rate_max;      /* a fraction of the completions of 5 minutes; 0: no threshold */
+    const struct weir_capture *captures; /* ends with a name of NULL */
+    const struct weir_figure *figures;   /* likewise */
+};
+
 struct weir_settings; /* the values */
 /* The value: a URL, a word, a DURATION's milliseconds in digits, the content of the variable that an ENV names. Empty: not given, and without a default. */
 struct weir_text weir_settings_get(const struct weir_settings *settings, const char *name);
+
+/* A dashboard, put at start when there is none of its name, or when the declaration has changed: what is changed over the wire stays until then (docs/dashboards.md).
+   "{env}", "{region}" and "{account}" are replaced in both. */
+struct weir_dashboard {
+    const char *name; /* [A-Za-z0-9_-]{1,255} */
+    const char *body; /* JSON, as CloudWatch's PutDashboard takes it */
+};
+
+/* A function, as AWS has them: what routes are called in log groups (/aws/lambda/<name>) and in the metrics of AWS/Lambda. It runs nothing: handlers are those of the routes. */
+struct weir_function {
+    const char *name;          /* "{env}" and "{stage}" are replaced at start */
+    const char *const *routes; /* route keys, ends with NULL; $connect and $disconnect need not be declared. NULL: all routes that no other function names */
+};
 
 struct weir_app {
     const char *name;             /* "riddle_rush": mounted at /riddle-rush */
@@ -183,10 +266,21 @@ struct weir_app {
     struct weir_history room_history;
     const struct weir_kinesis *const *kinesis; /* ends with NULL */
     const struct weir_setting *settings;       /* ends with a name of NULL */
+    const struct weir_function *functions;     /* ends with a name of NULL */
     /* What is wrong with the values together, as a sentence for who wrote the configuration; NULL: nothing. The rule itself may be NULL. */
     const char *(*settings_rule)(const struct weir_settings *settings);
+    const struct weir_dashboard *dashboards;   /* ends with a name of NULL */
+    const struct weir_alarm *alarms;           /* ends with a name of NULL */
+    const struct weir_operation *operations;   /* ends with a name of NULL */
+    const char *performance_space;             /* the namespace of their metrics; NULL: "WebSocket/Performance" */
+    const char *metrics;                       /* the namespace of weir_metric, "{env}" and "{stage}" replaced; NULL: "<mount>-{env}", as in riddle-rush-dev */
 };
-/* Each compiled-in application defines one and is listed in src/main/apps.c: extern const struct weir_app weir_app_<name>; */
+/* Each application defines one: const struct weir_app weir_app_<name>. Those of this repository are listed in src/main/main.c. */
+
+/* ---- the program ----
+   The whole program `weir`, all its commands, with these applications compiled in (the list ends with NULL and outlives the call): the main() of an application in a
+   repository of its own is this one call (examples/standalone, docs/packaging.md). Answers the exit code. */
+int weir_main(int argc, char **argv, const struct weir_app *const *apps);
 
 /* ---- who and where ---- */
 struct weir_text weir_connection_id(struct weir_call *call); /* 16 characters; empty for REST and deferred calls */
@@ -248,6 +342,7 @@ const struct weir_value *weir_value_at(const struct weir_value *array, size_t in
 const struct weir_value *weir_value_get(const struct weir_value *object, const char *name);
 bool weir_value_text(const struct weir_value *value, struct weir_text *out); /* false: not a string */
 bool weir_value_integer(const struct weir_value *value, int64_t *out);
+bool weir_value_real(const struct weir_value *value, double *out); /* the nearest; false: not a number, or beyond a double */
 bool weir_value_is_number(const struct weir_value *value); /* false for NULL, too */
 /* JSON from elsewhere (an endpoint's answer, say) as it stands: its strings may hold control characters. NULL: it is none. */
 const struct weir_value *weir_parse(struct weir_call *call, struct weir_text json);
@@ -353,6 +448,45 @@ uint64_t weir_rank_count(struct weir_call *call, const struct weir_query *query)
 bool weir_rank_of(struct weir_call *call, const struct weir_query *query, const struct weir_item *item, uint64_t *rank);
 struct weir_cursor *weir_rank_seek(struct weir_call *call, const struct weir_query *query, uint64_t rank);
 
+/* ---- metrics ----
+   A data point, as CloudWatch's PutMetricData would put it (docs/metrics.md). In a TICK route it is part of the call: undone with it, on the disk when the call is answered. In READ
+   and PURE routes it is kept when the handler succeeds, gathered and written within about a second: a crash loses that second. Points at the tick's time, by the minute (`high`: by
+   the second). A series beyond the server's limit (metrics.seriesMax) is left out and counted, and the call goes on; an invalid name, unit or value fails the call. */
+#define WEIR_DIMENSIONS_MAX 8
+struct weir_dimension {
+    const char *name;        /* 1 to 255 bytes */
+    struct weir_text value;  /* 1 to 1,024 bytes */
+};
+struct weir_metric {
+    struct weir_text name;   /* 1 to 255 bytes */
+    double value;            /* at most 2^360 in magnitude */
+    const char *unit;        /* "Count", "Milliseconds", "Bytes", "Percent" ... as CloudWatch names them; NULL: "None" */
+    struct weir_dimension dimension[WEIR_DIMENSIONS_MAX]; /* ends with the first name of NULL. Each set of values is a series of its own */
+    const char *space;       /* namespace; NULL: the application's (weir_app.metrics) */
+    bool high;
+};
+void weir_metric(struct weir_call *call, const struct weir_metric *metric);
+/* The same with one dimension, or none (NULL): weir_measure(call, "GameScore", score, "Count", "GameMode", mode). */
+void weir_measure(struct weir_call *call, const char *name, double value, const char *unit, const char *dimension, struct weir_text of);
+
+/* ---- the performance monitor ----
+   Handles live until the handler returns; more than WEIR_MONITORS_MAX of one call, or WEIR_MONITOR_FIELDS_MAX fields of one, are left out. What is completed is counted and, when it breaches a
+   threshold or has failed, logged when the call has ended. */
+struct weir_monitor;
+#define WEIR_MONITORS_MAX 8
+#define WEIR_MONITOR_FIELDS_MAX 32
+#define WEIR_MONITOR_TEXT_MAX 512 /* bytes; a longer text, or one with control characters, is left out */
+struct weir_monitor *weir_monitor(struct weir_call *call);   /* the one around the route: for what it captures */
+/* Begins a declared operation; it may lie inside another. Left open, it completes with the call, as the call. */
+struct weir_monitor *weir_monitor_start(struct weir_call *call, const char *operation);
+void weir_monitor_since(struct weir_monitor *monitor, int64_t epoch_ms); /* it began in an earlier call, whose weir_now() that was */
+void weir_monitor_text(struct weir_monitor *monitor, const char *name, struct weir_text value); /* `name` is kept as it stands: a literal */
+void weir_monitor_integer(struct weir_monitor *monitor, const char *name, int64_t value);
+void weir_monitor_boolean(struct weir_monitor *monitor, const char *name, bool value);
+void weir_monitor_complete(struct weir_monitor *monitor, bool success); /* not of the one around the route: that is the call's */
+void weir_monitor_forget(struct weir_monitor *monitor);      /* a later call completes it, by one of its own with weir_monitor_since: nothing is counted now, unless this call fails */
+size_t weir_touched(struct weir_call *call);                 /* items read and written so far */
+
 /* ---- later, elsewhere ---- TICK only; durable with the call's writes */
 /* Runs route "@name" after the delay with `payload` (NULL: null) as its body; retried with backoff when it fails. */
 void weir_later(struct weir_call *call, int64_t delay_ms, const char *route, struct weir_json *payload);
@@ -370,8 +504,19 @@ struct weir_fetch {
 };
 void weir_fetch(struct weir_call *call, const struct weir_fetch *fetch);
 
-/* A line of the application's log; leaves with the commit, so an undone call logs nothing. */
+/* ---- the log ----
+   Lines of the application's log (docs/logs.md): JSON events {"timestamp","level","message", fields ..., "api","stage","route","requestId","connectionId","correlationId","userId"} in the
+   log group /weir/<api>/<route>, and in that of the route's function when one is declared (weir_app.functions). In a TICK route a line is part of the call: undone with it, on the disk
+   when it is answered. In READ and PURE routes, and in those of $connect and $disconnect, it is kept when the handler succeeds, gathered and written within about a second. A line that
+   finds no room is dropped and counted: it never fails the call. Lines of WARN and ERROR go to standard error, too. */
+enum weir_level { WEIR_DEBUG, WEIR_INFO, WEIR_WARN, WEIR_ERROR };
+/* The level INFO; at most 8 KiB, the rest is cut off. */
 void weir_log(struct weir_call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* `fields`: an object, whose members stand beside the message; NULL: none. A member of one of the names above is left out, but userId when no user is proven. */
+void weir_log_event(struct weir_call *call, enum weir_level level, const char *message, struct weir_json *fields);
+/* What is on all lines that one request has led to: the message's "correlationId", else that of the connection (header x-correlation-id or query parameter correlationId at
+   $connect), else that of the call which deferred this one, else the gateway's request id. It goes on through weir_later, and in the header x-correlation-id to endpoints. */
+struct weir_text weir_correlation_id(struct weir_call *call);
 
 #ifdef __cplusplus
 }

@@ -2,7 +2,10 @@
  * Declarations compiled: route keys into a map, the route selection expression into parts; table names with their
  * environment. Everything here is immutable once the threads run, so they read it without a lock.
  */
+#include "gateway/alarms.h"
 #include "gateway/internal.h"
+#include "watch/seal.h"
+#include "gateway/monitor.h"
 #include "gateway/records.h"
 
 #include <stdlib.h>
@@ -128,6 +131,17 @@ static int routes_compile(struct gw_api *api, struct err *err)
     return 0;
 }
 
+static int metric_space_make(struct gw_api *api, struct err *err)
+{
+    char name[WATCH_NAMESPACE_MAX + 1];
+    const struct weir_app *app = api->config->app;
+    int len = app && app->metrics ? snprintf(name, sizeof(name), "%s", app->metrics) : snprintf(name, sizeof(name), "%.*s-{env}", TEXT_FMT(api->config->name));
+    api->metric_space = gw_name_replaced(api->gateway, api, text_make(name, (size_t)len < sizeof(name) ? (size_t)len : sizeof(name) - 1));
+    if (!api->metric_space.data)
+        return err_set(err, ERR_MEMORY, "out of memory");
+    return api->metric_space.len <= WATCH_NAMESPACE_MAX ? 0 : err_set(err, ERR_INVALID, "API %.*s: the namespace of its metrics is too long", TEXT_FMT(api->config->name));
+}
+
 static int api_compile(struct gateway *gateway, struct gw_api *api, const struct gw_api_config *config, struct err *err)
 {
     api->config = config;
@@ -136,14 +150,21 @@ static int api_compile(struct gateway *gateway, struct gw_api *api, const struct
     map_init(&api->by_key);
     api->has_registry = config->registry.table != NULL;
     ASSERT(config->stage_count >= 1);
+    api->ws = config->ws;
     struct gw_api *old = NULL;
     if (map_put(&gateway->by_name, config->name, api, (void **)&old))
         return err_set(err, ERR_MEMORY, "out of memory");
     if (old)
         return err_set(err, ERR_DUPLICATE, "two APIs are named %.*s", TEXT_FMT(config->name));
-    int code = selector_compile(api, err);
+    int code = metric_space_make(api, err);
+    if (!code)
+        code = selector_compile(api, err);
     if (!code)
         code = routes_compile(api, err);
+    if (!code)
+        code = gw_operations_compile(api, err);
+    if (!code)
+        code = gw_lines_define(api, err);
     if (!code && config->auth == WEIR_JWT && config->jwt.jwks_url.len)
         code = jwks_create(NULL, gw_jwks_fetch, api, &api->jwks);
     return code;
@@ -157,16 +178,22 @@ int gateway_create(struct gateway **out, const struct gateway_config *config, st
     gateway->config = *config;
     map_init(&gateway->by_name);
     gw_host_init(gateway);
+    int console = gw_console_create(gateway, err);
+    config = &gateway->config; /* with the console's API behind the others */
     gateway->apis = calloc(config->api_count + 1, sizeof(*gateway->apis));
     gateway->deferred = calloc(1, sizeof(*gateway->deferred));
-    int code = gateway->apis && gateway->deferred ? 0 : err_set(err, ERR_MEMORY, "out of memory");
+    bool made = gateway->apis && gateway->deferred && watch_house_create(&gateway->house, config->series_max) == 0;
+    int code = console ? console : made ? 0 : err_set(err, ERR_MEMORY, "out of memory");
     for (size_t i = 0; i < config->api_count && !code; i++) {
         gateway->apis[i].index = (uint32_t)i;
+        gateway->apis[i].is_console = i + 1 == config->api_count;
         gateway->api_count = i + 1;
         code = api_compile(gateway, &gateway->apis[i], &config->apis[i], err);
     }
     if (!code)
         code = gw_live_create(gateway, err);
+    if (!code)
+        code = gw_alarms_create(gateway, err);
     if (!code)
         code = gw_policy_init(gateway, err);
     if (code) {
@@ -186,7 +213,11 @@ void gateway_destroy(struct gateway *gateway)
     for (size_t i = 0; i < gateway->api_count; i++) {
         struct gw_api *api = &gateway->apis[i];
         free(api->routes);
+        free(api->totals);
         gw_live_rules_free(api);
+        gw_lines_undefine(api);
+        gw_operations_free(api);
+        free((char *)api->metric_space.data);
         map_fini(&api->by_key);
         if (api->jwks)
             jwks_destroy(api->jwks);
@@ -194,8 +225,11 @@ void gateway_destroy(struct gateway *gateway)
     for (size_t i = 0; i < gateway->table_count; i++)
         free((char *)gateway->tables[i].name.data);
     free(gateway->tables);
+    gw_gauges_free(gateway->gauges, gateway->operation_count);
     free(gateway->deferred);
     free(gateway->apis);
+    gw_console_destroy(gateway);
+    watch_house_destroy(gateway->house);
     map_fini(&gateway->by_name);
     free(gateway);
 }
@@ -367,7 +401,19 @@ static int define_run(struct tick *tick, struct tick_call *base)
         if (!code)
             code = define_streams(define, api);
     }
+    if (!code)
+        code = gw_alarms_define_table(tick, &define->err);
+    if (!code)
+        code = gw_dashboards_define(gateway, tick, &define->err);
     return code ? code : gw_live_define(gateway, tick, &define->err);
+}
+
+/* In a call of their own: their tables are known by then. */
+static int alarms_run(struct tick *tick, struct tick_call *base)
+{
+    struct define_call *define = (struct define_call *)base;
+    int code = gw_alarms_define(define->gateway, tick, base->arena, &define->err);
+    return code ? code : gw_dashboards_put(define->gateway, tick, base->arena, &define->err);
 }
 
 int gateway_define_tables(struct gateway *gateway, struct tick *tick, struct err *err)
@@ -376,6 +422,11 @@ int gateway_define_tables(struct gateway *gateway, struct tick *tick, struct err
     arena_init(&arena, 4096, 1 << 24);
     struct define_call define = {.base = {.run = define_run, .arena = &arena}, .gateway = gateway};
     int code = tick_run_now(tick, &define.base, err);
+    if (!code) {
+        arena_reset(&arena);
+        define.base.run = alarms_run;
+        code = tick_run_now(tick, &define.base, err);
+    }
     if (code && define.err.code)
         *err = define.err;
     arena_fini(&arena);

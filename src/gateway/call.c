@@ -213,13 +213,21 @@ static int status_of(int code)
     }
 }
 
+int gw_call_status_of(int code)
+{
+    return status_of(code);
+}
+
 void gw_call_error_members(struct weir_call *call, struct weir_json *json)
 {
+    struct text correlation = call->kind == GW_CALL_MESSAGE ? gw_correlation_given(call) : TEXT_NONE;
     weir_member(json, "error", weir_text_of(call->err_code));
     if (call->err_field[0])
         weir_member(json, "field", weir_text_of(call->err_field));
     weir_member(json, "message", weir_text_of(call->err_text));
     weir_member_request(json);
+    if (correlation.len)
+        weir_member(json, "correlationId", text_out(correlation));
     if (call->retry_after_ms)
         weir_member_integer(json, "retryAfter", call->retry_after_ms);
     if (call->token_exp_s) {
@@ -265,6 +273,7 @@ void gw_call_error_reply(struct weir_call *call)
     call->reply_last = NULL;
     if (!call->client_error)
         gw_call_fail(call, call->failed, err_name(call->failed), NULL, "%s", err_text(call->failed));
+    gw_line_failure(call);
     if (call->kind == GW_CALL_REST || call->kind == GW_CALL_CONNECT)
         call->status = call->status >= 300 ? call->status : status_of(call->failed);
     if (call->kind != GW_CALL_REST && call->kind != GW_CALL_MESSAGE)
@@ -504,6 +513,7 @@ struct weir_text weir_acting_user(struct weir_call *call, const char *field)
         if (!named || (given->type == JSON_STRING && text_equal(given->text, known)))
             return text_out(known);
         counter_add(COUNTER_gw_identity_mismatches, 1);
+        gw_meter_call_abuse(call, "IdentityMismatch");
         gw_call_fail(call, ERR_FORBIDDEN, "FORBIDDEN", field, "%s names another user than the one who is signed in", field);
         return WEIR_STR("");
     }

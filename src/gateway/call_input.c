@@ -264,6 +264,15 @@ bool weir_value_text(const struct weir_value *value, struct weir_text *out)
     return true;
 }
 
+bool weir_value_real(const struct weir_value *value, double *out)
+{
+    double number;
+    if (!json_is(json_in(value), JSON_NUMBER) || json_to_double(json_in(value), &number))
+        return false;
+    *out = number;
+    return true;
+}
+
 bool weir_value_integer(const struct weir_value *value, int64_t *out)
 {
     return json_is(json_in(value), JSON_NUMBER) && json_to_i64(json_in(value), out) == 0;

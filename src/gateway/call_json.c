@@ -94,6 +94,7 @@ void gw_call_docs_give(struct weir_call *call)
     while (call->docs) {
         struct weir_json *json = call->docs;
         call->docs = json->next;
+        call->doc_bytes += json->buf.len;
         if (!pool || pool->count >= DOC_KEEP || json->buf.cap > DOC_KEEP_BYTES) {
             doc_destroy(json);
             continue;

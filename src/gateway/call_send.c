@@ -1,5 +1,5 @@
 /*
- * What a call sends: answers, messages to others, membership, deferred work, log lines.
+ * What a call sends: answers, messages to others, membership, deferred work.
  *
  * In the tick an effect is emitted at once: the tick keeps it until the commit, and drops it with an undone call. Outside the tick nothing would take it
  * back, so the call keeps its effects in a list and gw_call_handle sends them when the handler has succeeded.
@@ -12,9 +12,6 @@
 #include "gateway/call.h"
 #include "store/key.h"
 
-#include <stdarg.h>
-
-#define LOG_LINE_MAX 8192       /* bytes of one line */
 #define CLOSE_REASON_MAX 123    /* bytes: RFC 6455 5.5 */
 #define LATER_ATTEMPTS 8        /* with the backoff below: over about two minutes */
 #define LATER_BACKOFF_MS 1000
@@ -179,6 +176,7 @@ void weir_post(struct weir_call *call, struct weir_text connection_id, struct we
         return;
     if (net_id_parse(text_in(connection_id), &id) || net_id_io(&id) >= call->gateway->io_count) {
         counter_add(COUNTER_gw_posts_gone, 1);
+        gw_meter_call_stale(call);
         return;
     }
     struct gw_effect *effect = message(call, GW_EFFECT_POST, TEXT_NONE, body, false);
@@ -374,7 +372,8 @@ void weir_later(struct weir_call *call, int64_t delay_ms, const char *route, str
     if (!gw_call_in_tick(call, "weir_later") || !is_deferred_route(call, route) || (payload && !gw_call_json_text(call, payload, &body)))
         return;
     struct text name = arena_format(&call->arena, "%.*s%c%s", TEXT_FMT(call->api->config->name), GW_DEFERRED_SEPARATOR, route);
-    int code = name.data ? tick_later(call->tick, delay_ms, name, body, LATER_ATTEMPTS, LATER_BACKOFF_MS, NULL) : ERR_MEMORY;
+    body = gw_correlation_wrap(&call->arena, gw_correlation(call), body);
+    int code = name.data && body.data ? tick_later(call->tick, delay_ms, name, body, LATER_ATTEMPTS, LATER_BACKOFF_MS, NULL) : ERR_MEMORY;
     if (gw_call_kept(call, code, NULL))
         call->wrote = true;
 }
@@ -385,26 +384,4 @@ void weir_fetch(struct weir_call *call, const struct weir_fetch *fetch)
         return;
     if (gw_call_kept(call, gw_fetch_stage(call, fetch), NULL))
         call->wrote = true;
-}
-
-/* ---- the log ---- */
-
-void weir_log(struct weir_call *call, const char *format, ...)
-{
-    char line[LOG_LINE_MAX];
-    va_list args;
-    if (call->failed)
-        return;
-    struct text api = call->api->config->name;
-    int head = snprintf(line, sizeof(line), "%.*s: ", TEXT_FMT(api));
-    va_start(args, format);
-    int len = vsnprintf(line + head, sizeof(line) - (size_t)head, format, args);
-    va_end(args);
-    size_t total = len < 0 ? (size_t)head : (size_t)(head + len);
-    if (total >= sizeof(line))
-        total = sizeof(line) - 1;
-    for (size_t i = 0; i < total; i++) /* one line stays one line */
-        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-            line[i] = ' ';
-    gw_call_effect(call, call->io ? call->io->index : call->gateway->io_count, gw_effect_create(GW_EFFECT_LOG, call->api, text_make(line, total), NULL));
 }

@@ -9,6 +9,8 @@
 
 struct weir_cursor {
     struct weir_call *call;
+    const struct store_table *table;
+    size_t bytes;                /* that it has read */
     struct store_cursor *cursor; /* NULL: at its end */
 };
 
@@ -61,11 +63,14 @@ static bool set_expiry(struct weir_call *call, const struct weir_table *table, s
 static void put(struct weir_call *call, const struct weir_table *table, struct weir_item *item, unsigned flags)
 {
     struct err err = {0};
+    size_t before = call->touched_bytes;
     const struct store_table *to = table_of(call, table);
     if (!to || !gw_call_in_tick(call, "weir_put") || !item->map || !set_expiry(call, table, item) || !touch(call, item->map))
         return;
-    if (gw_call_kept(call, store_put(call->view, to, item->map, flags, &call->arena, NULL, &err), &err))
-        wrote(call, to);
+    if (!gw_call_kept(call, store_put(call->view, to, item->map, flags, &call->arena, NULL, &err), &err))
+        return;
+    wrote(call, to);
+    gw_call_used(call, to, 0, gw_write_units(call->touched_bytes - before));
 }
 
 void weir_put(struct weir_call *call, const struct weir_table *table, struct weir_item *item)
@@ -85,6 +90,7 @@ void weir_delete(struct weir_call *call, const struct weir_table *table, const s
     if (!from || !gw_call_in_tick(call, "weir_delete") || !key->map || !touch(call, key->map))
         return;
     int code = store_delete(call->view, from, key->map, 0, &call->arena, NULL, &err);
+    gw_call_used(call, from, 0, gw_write_units(0));
     if (code != ERR_NOT_FOUND && gw_call_kept(call, code, &err))
         wrote(call, from);
 }
@@ -98,11 +104,13 @@ const struct weir_item *weir_get(struct weir_call *call, const struct weir_table
     if (!from || !key->map)
         return NULL;
     int code = store_get(call->view, from, key->map, &call->arena, &item);
-    if (code == ERR_NOT_FOUND) {
-        touch(call, NULL);
+    size_t before = call->touched_bytes;
+    bool known = code != ERR_NOT_FOUND;
+    if (known && !gw_call_kept(call, code, NULL))
         return NULL;
-    }
-    return gw_call_kept(call, code, NULL) && touch(call, item) ? gw_call_item(call, item) : NULL;
+    bool fits = touch(call, known ? item : NULL);
+    gw_call_used(call, from, gw_read_units(call->touched_bytes - before, call->tick != NULL), 0);
+    return known && fits ? gw_call_item(call, item) : NULL;
 }
 
 /* ---- queries ---- */
@@ -194,6 +202,8 @@ struct weir_cursor *weir_query(struct weir_call *call, const struct weir_query *
     struct weir_cursor *cursor = translate(call, query, &q) ? cursor_make(call) : NULL;
     if (!cursor)
         return NULL;
+    cursor->table = q.table;
+    gw_call_used(call, q.table, gw_read_units(0, call->tick != NULL), 0);
     return cursor_opened(cursor, store_query_open(call->view, &q, &call->arena, &cursor->cursor, &err), &err);
 }
 
@@ -207,6 +217,15 @@ static void cursor_close(struct weir_cursor *cursor)
     cursor->cursor = NULL;
 }
 
+/* A page is counted as a whole: 4 KB of small items are one unit. */
+static void count_read(struct weir_cursor *cursor, size_t bytes)
+{
+    bool consistent = cursor->call->tick != NULL;
+    double before = gw_read_units(cursor->bytes, consistent);
+    cursor->bytes += bytes;
+    gw_call_used(cursor->call, cursor->table, gw_read_units(cursor->bytes, consistent) - before, 0);
+}
+
 const struct weir_item *weir_next(struct weir_cursor *cursor)
 {
     const struct attr *item = NULL;
@@ -218,7 +237,11 @@ const struct weir_item *weir_next(struct weir_cursor *cursor)
         cursor_close(cursor);
         return NULL;
     }
-    return gw_call_kept(call, code, NULL) && touch(call, item) ? gw_call_item(call, item) : NULL;
+    size_t before = call->touched_bytes;
+    if (!gw_call_kept(call, code, NULL) || !touch(call, item))
+        return NULL;
+    count_read(cursor, call->touched_bytes - before);
+    return gw_call_item(call, item);
 }
 
 /* ---- ranks ---- */
@@ -249,5 +272,7 @@ struct weir_cursor *weir_rank_seek(struct weir_call *call, const struct weir_que
     if (!cursor)
         return NULL;
     q.equals = 0; /* ranks are among all entries of the hash, whatever else the key holds */
+    cursor->table = q.table;
+    gw_call_used(call, q.table, gw_read_units(0, call->tick != NULL), 0);
     return cursor_opened(cursor, store_rank_seek(call->view, &q, rank, &call->arena, &cursor->cursor, &err), &err);
 }

@@ -172,6 +172,23 @@ static void about_put(struct gw_io *io, struct gw_about *about)
     free(about);
 }
 
+/* What the client wants to be found by; one that is not clean, or finds no memory, is as none. */
+static char *correlation_of(const struct http_request *request)
+{
+    struct buf decoded;
+    char *kept = NULL;
+    struct text given = http_header_get(request, "x-correlation-id");
+    buf_init(&decoded, GW_CORRELATION_MAX * 3 + 1);
+    if (!given.len && request->query.len)
+        given = query_decoded(request, "correlationId", &decoded);
+    if (given.len && gw_correlation_clean(given) && (kept = malloc(given.len + 1))) {
+        memcpy(kept, given.data, given.len);
+        kept[given.len] = 0;
+    }
+    buf_fini(&decoded);
+    return kept;
+}
+
 static struct gw_conn *conn_create(struct gw_io *io, struct net_conn *net, struct gw_api *api, uint8_t stage, const struct http_request *request)
 {
     struct gw_conn *conn = calloc(1, sizeof(*conn));
@@ -189,6 +206,7 @@ static struct gw_conn *conn_create(struct gw_io *io, struct net_conn *net, struc
     conn->stage = stage;
     conn->state = GW_CONNECTING;
     conn->member_at = conn->user_at = UINT32_MAX;
+    conn->correlation = correlation_of(request);
     net_conn_set_user(net, conn);
     return conn;
 }
@@ -201,6 +219,7 @@ void gw_conn_release(struct gw_conn *conn)
     gw_identity_unref(conn->identity);
     gw_buckets_destroy(conn->buckets);
     about_put(conn->io, conn->about);
+    free(conn->correlation);
     free(conn);
 }
 
@@ -235,20 +254,25 @@ static int connect_call(struct gw_io *io, struct gw_conn *conn, const struct htt
     call->identity = gw_identity_ref(conn->identity);
     call->route = conn->api->on_connect;
     call->address = net_conn_address(conn->net, call->address_text);
+    call->correlation = text_of(conn->correlation);
+    call->arrived_ns = clock_mono_ns();
     call->subprotocol_offered = subprotocol.len ? arena_copy(&call->arena, subprotocol) : TEXT_NONE;
     int code = keep_pairs(call, request);
-    if (code)
+    if (code) {
+        call->arrived_ns = 0; /* $connect never began */
         gw_call_give(call);
-    else
+    } else {
         *out = call;
+    }
     return code;
 }
 
 static void accept_now(struct gw_io *io, struct gw_conn *conn, struct text subprotocol)
 {
-    if (net_ws_accept(conn->net, &conn->api->config->ws, subprotocol, TEXT("")))
+    if (net_ws_accept(conn->net, &conn->api->ws, subprotocol, TEXT("")))
         return; /* the peer left: on_gone follows */
     conn->state = GW_OPEN;
+    gw_meter_connected(io, conn->api, conn->stage);
     struct gw_identity *identity = conn->identity;
     conn->identity = NULL;
     int code = gw_conn_enlist(io, conn);
@@ -284,18 +308,25 @@ void gw_on_upgrade(struct gw_io *io, struct net_conn *net, struct gw_api *api, u
 {
     char address[46];
     struct handshake h = {0};
-    if (!gw_origin_allowed(io, api, http_header_get(request, "origin"))) {
+    if (api->is_console && !gw_console_admit(io, net, request))
+        return;
+    if (!api->is_console && !gw_origin_allowed(io, api, http_header_get(request, "origin"))) {
         counter_add(COUNTER_gw_origin_refused, 1);
+        gw_meter_abuse(io, api, "RefusedOrigin");
+        gw_meter_refused(io, api, stage, NULL, true);
         gw_http_refuse(net, 403, "ORIGIN_REFUSED", "This page's origin is not in the API's allow-list.", 0, 0);
         return;
     }
     int64_t retry_ms = 0;
     if (gw_limit_address(io, api, net_conn_address(net, address), true, &retry_ms) != GW_ALLOW) {
+        gw_meter_refused(io, api, stage, NULL, true);
         gw_http_limited(net, "Too many connects from this address.", retry_ms);
         return;
     }
     identify(io, api, stage, request, &h);
     if (h.status) {
+        gw_meter_refused(io, api, stage, NULL, true);
+        gw_line_refused(io, net, api, stage, h.error, h.err.text);
         gw_http_refuse(net, h.status, h.error, h.err.text, h.exp_s, h.now_s);
         return;
     }
@@ -306,6 +337,8 @@ void gw_on_upgrade(struct gw_io *io, struct net_conn *net, struct gw_api *api, u
         gw_identity_unref(h.identity);
     if (conn && !api->has_registry && !api->on_connect) {
         accept_now(io, conn, h.subprotocol);
+        if (conn->state == GW_OPEN)
+            gw_line_connected(io, conn, TEXT_NONE, http_header_get(request, "origin"));
         return;
     }
     struct weir_call *call = NULL;
@@ -318,7 +351,7 @@ void gw_on_upgrade(struct gw_io *io, struct net_conn *net, struct gw_api *api, u
 }
 
 /* The registry row of a socket that is gone, or of a handshake that came to nothing. */
-static void disconnect_call(struct gw_io *io, struct gw_conn *conn, const struct net_id *id, int code, struct text reason, bool route)
+static void disconnect_call(struct gw_io *io, struct gw_conn *conn, const struct net_id *id, enum net_end how, int code, struct text reason, bool route)
 {
     struct weir_call *call = gw_call_take(io, conn->api);
     if (!call) {
@@ -334,13 +367,16 @@ static void disconnect_call(struct gw_io *io, struct gw_conn *conn, const struct
     call->stage = conn->stage;
     call->identity = gw_identity_ref(conn->identity);
     call->route = route ? conn->api->on_disconnect : NULL;
+    call->correlation = text_of(conn->correlation);
+    call->arrived_ns = clock_mono_ns();
     call->close_code = code;
+    call->close_how = how;
     call->close_reason = code == WS_CLOSE_NO_STATUS && !reason.len ? TEXT("Client-side close frame status not set") : arena_copy(&call->arena, reason);
     call->address = conn->net ? net_conn_address(conn->net, call->address_text) : TEXT_NONE;
     if (call->route && call->route->url.len) {
         gw_conn_hold(conn, call); /* behind an endpoint call that is under way: $disconnect is the last of its lane */
         if (conn->registered)
-            disconnect_call(io, conn, id, code, reason, false);
+            disconnect_call(io, conn, id, how, code, reason, false);
         return;
     }
     if (!conn->api->has_registry && call->route && call->route->route_class != WEIR_TICK && conn->outstanding == 0) {
@@ -357,7 +393,7 @@ static void undo_connect(struct gw_io *io, struct gw_conn *conn, const struct we
 {
     conn->registered = conn->api->has_registry;
     if (conn->registered || (conn->api->on_connect && conn->api->on_disconnect))
-        disconnect_call(io, conn, &call->conn_id, WS_CLOSE_ABNORMAL, TEXT(""), conn->api->on_connect != NULL);
+        disconnect_call(io, conn, &call->conn_id, NET_END_LOST, WS_CLOSE_ABNORMAL, TEXT(""), conn->api->on_connect != NULL);
     conn->registered = false;
     gw_conn_continue(io, conn);
 }
@@ -378,9 +414,12 @@ void gw_connect_done(struct gw_io *io, struct weir_call *call)
         conn->registered = conn->api->has_registry;
         conn->renew_at_ms = clock_wall_ms() + conn->api->config->registry.lifetime / 2;
         accept_now(io, conn, call->subprotocol.data ? call->subprotocol : call->subprotocol_offered);
+        if (conn->state == GW_OPEN)
+            gw_line_connected(io, conn, gw_call_request_id(call), text_make(weir_header(call, "origin").data, weir_header(call, "origin").len));
         if (conn->state != GW_OPEN) /* the peer left in this very turn: on_gone follows, and has nothing left to undo */
             undo_connect(io, conn, call);
     } else {
+        gw_meter_api(io, GW_FIGURE_CONNECTION_ERRORS, conn->api, 1, 1);
         int status = call->status >= 300 ? call->status : call->failed == ERR_UNAUTHENTICATED ? 401 : call->failed == ERR_FORBIDDEN ? 403 : call->failed == ERR_DISK_FULL ? 503 : 500;
         gw_http_refuse(conn->net, status, call->client_error ? call->err_code : err_name(call->failed), call->client_error ? call->err_text : "the handshake was refused", 0, 0);
     }
@@ -389,16 +428,17 @@ void gw_connect_done(struct gw_io *io, struct weir_call *call)
 
 void gw_on_close(struct gw_io *io, struct gw_conn *conn, enum net_end how, int code, struct text reason)
 {
-    (void)how;
     struct net_id id = *net_conn_id(conn->net);
+    gw_meter_closed(io, conn->api, how);
     conn->state = GW_CLOSING;
     gw_room_leave_all(io, conn);
     gw_live_leave_all(io, conn);
     gw_conn_delist(io, conn);
     gw_expiry_destroy(conn);
     gw_conn_drop_held(conn);
+    gw_line_disconnected(io, conn, code, reason);
     if (conn->registered || conn->api->on_disconnect)
-        disconnect_call(io, conn, &id, code, reason, true);
+        disconnect_call(io, conn, &id, how, code, reason, true);
     net_conn_set_user(conn->net, NULL);
     conn->net = NULL;
     gw_conn_continue(io, conn);

@@ -6,6 +6,7 @@
  * and sinks keep the order. A route to an HTTP endpoint blocks its own lane alone: later messages are held (bounded, then the socket is not read).
  */
 #include "gateway/internal.h"
+#include "gateway/monitor.h"
 
 #include <stdlib.h>
 
@@ -118,6 +119,10 @@ static void call_reset_result(struct weir_call *call)
     call->touched_items = call->touched_bytes = 0;
     call->context = NULL;
     call->context_count = 0;
+    gw_monitor_reset(call);
+    call->used_count = 0;
+    call->lines = 0;
+    call->measured = NULL;
     call->subprotocol = TEXT_NONE;
     if (call->parsed_late) { /* the tree lay in the part of the arena that was rewound */
         call->root = NULL;
@@ -127,7 +132,7 @@ static void call_reset_result(struct weir_call *call)
     gw_call_drop_effects(call);
 }
 
-int gw_call_handle(struct weir_call *call)
+static int handle(struct weir_call *call)
 {
     call->route->handler(call);
     while (call->cursors)
@@ -138,7 +143,19 @@ int gw_call_handle(struct weir_call *call)
         gw_call_drop_effects(call);
     else if (call->sent_first)
         gw_call_flush_effects(call);
+    if (call->measured)
+        gw_call_flush_measured(call);
     return call->failed;
+}
+
+/* With the handler's own time, for the figures (meter_call.c). */
+int gw_call_handle(struct weir_call *call)
+{
+    int64_t before = clock_mono_ns();
+    int code = handle(call);
+    int64_t took = clock_mono_ns() - before;
+    call->handler_ns = took > 0 ? took : 1;
+    return code;
 }
 
 int gw_tick_run(struct tick *tick, struct tick_call *base)
@@ -186,7 +203,9 @@ void gw_tick_undone(struct tick *tick, struct tick_call *base, int code)
         return; /* its done() hears the code */
     if (!call->client_error)
         gw_call_fail(call, code, err_name(code), NULL, "%s", err_text(code));
+    call->tick = tick; /* its line is an effect */
     gw_call_error_reply(call);
+    call->tick = NULL;
 }
 
 static void run_here(struct gw_io *io, struct gw_conn *conn, struct weir_call *call)
@@ -387,8 +406,10 @@ static bool start(struct gw_io *io, struct gw_conn *conn, struct weir_call *call
             return false; /* behind what is in the tick */
         int code = gw_endpoint_send(io, call);
         if (code) {
+            gw_meter_throttled(io, route);
             if (conn->net)
                 gw_aws_error_frame(conn, "Internal server error", gw_call_request_id(call).data);
+            gw_call_fail(call, code, err_name(code), NULL, "the endpoint cannot be called now");
             gw_call_give(call);
             return true;
         }
@@ -427,6 +448,7 @@ void gw_conn_drop_held(struct gw_conn *conn)
     while (conn->held_first) {
         struct weir_call *call = conn->held_first;
         conn->held_first = call->next;
+        call->arrived_ns = 0; /* it never began */
         gw_call_give(call);
     }
     conn->held_last = NULL;
@@ -453,6 +475,7 @@ static bool disconnect_again(struct gw_io *io, struct weir_call *call)
     log_warn("gateway", "%.*s: $disconnect failed: %s", TEXT_FMT(call->api->config->name), call->client_error ? call->err_text : err_text(call->base.code));
     if (!call->route || !call->api->has_registry)
         return false;
+    gw_monitor_cleanup(io, call);
     call->route = NULL;
     call->conn->outstanding--;
     gw_submit(io, call);
@@ -554,6 +577,7 @@ static void refuse(struct gw_io *io, struct gw_conn *conn, struct weir_call *cal
         refused_context(call, "type", "messageType");
         refused_context(call, "action", "action");
     }
+    gw_meter_refused(io, conn->api, conn->stage, call->route, false);
     gw_call_fail(call, code, name, NULL, "%s", err_text(code));
     gw_call_error_reply(call);
     gw_call_answer(io, conn, call);
@@ -564,10 +588,12 @@ static bool limited(struct gw_io *io, struct gw_conn *conn, struct weir_call *ca
     enum gw_verdict verdict = gw_limit_message(io, conn, action, &call->retry_after_ms);
     if (verdict == GW_ALLOW)
         return false;
+    gw_meter_throttled(io, call->route);
     if (verdict == GW_REFUSE) {
         refuse(io, conn, call, ERR_RATE_LIMITED);
         return true;
     }
+    call->arrived_ns = 0; /* abuse is not the route's */
     gw_call_give(call);
     net_ws_close(conn->net, NET_END_SERVER, WS_CLOSE_POLICY, verdict == GW_BAN ? TEXT("banned for repeated abuse") : TEXT("too many refused messages"));
     return true;
@@ -582,6 +608,8 @@ static void call_about(struct weir_call *call, struct gw_conn *conn)
     call->about = conn->about;
     call->connected_ms = net_conn_connected_ms(conn->net);
     call->stage = conn->stage;
+    call->correlation = text_of(conn->correlation);
+    call->arrived_ns = clock_mono_ns();
     if (conn->identity)
         call->identity = gw_identity_ref(conn->identity);
 }
@@ -632,6 +660,8 @@ static void message(struct gw_io *io, struct gw_conn *conn, bool binary, char *d
     }
     if (!call->route) {
         counter_add(COUNTER_gw_routes_missed, 1);
+        gw_meter_refused(io, api, conn->stage, NULL, false);
+        gw_line_unrouted(io, call, key);
         counter_add(COUNTER_gw_errors, 1);
         gw_call_reply(call, aws_error(call, "Forbidden"), false);
         gw_call_answer(io, conn, call);
@@ -671,18 +701,32 @@ static void run_short(struct gw_io *io, struct gw_conn *conn, bool binary, char 
     call->identity = conn->identity; /* borrowed: the connection outlives the handler */
     call->about = conn->about;
     call->connected_ms = net_conn_connected_ms(conn->net);
+    call->correlation = text_of(conn->correlation);
     call->body = text_make(data, len);
-    if (gw_call_handle(call))
+    bool timed = gw_meter_quick(io, call->route, call->stage);
+    bool watched = timed || gw_monitor_wants_all(call->route) || !io->call_meters;
+    int64_t before = watched ? clock_mono_ns() : 0;
+    int code = handle(call);
+    if (code)
         gw_call_error_reply(call);
     if (call->reply.text.data)
         gw_call_send_replies(call, conn->net);
+    uint32_t alike = timed ? gw_meter_quick_timed(io, call->route, call->stage, clock_mono_ns() - before) : 1;
+    if (watched || code || call->monitors) { /* of the others one in many stands for all: two thirds of an echo would be its own monitor */
+        call->arrived_ns = watched ? before : clock_mono_ns();
+        gw_monitor_end_many(io, call, gw_monitor_wants_all(call->route) || code ? 1 : alike);
+    }
     call->identity = NULL;
     if (call->arena.used)
         arena_reset(&call->arena);
+    call->arena.high = 0;
 }
 
 enum ws_verdict gw_on_message(struct gw_io *io, struct gw_conn *conn, bool binary, char *data, size_t len)
 {
+    struct net_ws_totals *totals = &conn->api->totals[io->index];
+    net_ws_count(&totals->messages_in, 1);
+    net_ws_count(&totals->bytes_in, len);
     if (is_short(io, conn, binary, data, len)) {
         run_short(io, conn, binary, data, len);
         return WS_GO_ON;

@@ -4,6 +4,7 @@
  * never changed once sent.
  */
 #include "gateway/internal.h"
+#include "gateway/otlp.h"
 #include "base/cursor.h"
 #include "store/key.h"
 
@@ -50,6 +51,7 @@ static void post(struct gw_io *io, struct gw_effect *effect)
     struct gw_conn *conn = effect_conn(io, effect);
     if (!conn) {
         counter_add(COUNTER_gw_posts_gone, 1);
+        gw_meter_api(io, GW_FIGURE_STALE, effect->api, 1, 1);
         return;
     }
     for (struct gw_membership *m = conn->rooms; m; m = m->next)
@@ -174,6 +176,8 @@ void gw_effect_apply(struct gw_io *io, struct gw_effect *effect)
             gw_endpoint_done(io, effect->call, effect->answer);
         else if (effect->answer->consumer)
             gw_stream_answered(io, effect->answer);
+        else if (effect->answer->otlp)
+            gw_otlp_answered(io, effect->answer);
         else
             gw_durable_answered(io, effect->answer);
         break;
@@ -186,8 +190,17 @@ void gw_effect_apply(struct gw_io *io, struct gw_effect *effect)
     case GW_EFFECT_LIVE:
         gw_live_apply(io, effect);
         break;
+    case GW_EFFECT_CONSOLE:
+        gw_console_apply(io, effect);
+        break;
     case GW_EFFECT_LOG:
-        log_info("app", "%.*s", TEXT_FMT(effect->text));
+        if (effect->code >= WEIR_WARN)
+            log_write(effect->code == WEIR_WARN ? LOG_WARN : LOG_ERROR, "app", "%.*s", TEXT_FMT(effect->text));
+        else
+            log_info("app", "%.*s", TEXT_FMT(effect->text));
+        break;
+    case GW_EFFECT_LINE:
+        gw_lines_add(io, effect->lines, effect->text);
         break;
     }
 }

@@ -278,6 +278,7 @@ struct endpoint {
     unsigned origin;       /* io thread */
     unsigned attempts;     /* left */
     struct buf event;
+    struct text correlation;
     struct gw_effect *answer; /* made before the request leaves: an answer must not fail for want of memory */
 };
 
@@ -316,12 +317,12 @@ static void on_fetched(void *context, const struct fetch_response *response)
 static int endpoint_start(struct endpoint *endpoint)
 {
     const struct gw_route *route = endpoint->call->route;
-    struct fetch_header headers[] = {{TEXT("Content-Type"), TEXT("application/json")}, {TEXT("X-Weir-Route"), route->key}};
+    struct fetch_header headers[] = {{TEXT("Content-Type"), TEXT("application/json")}, {TEXT("X-Weir-Route"), route->key}, {TEXT("x-correlation-id"), endpoint->correlation}};
     struct fetch_request request = {
         .method = TEXT("POST"),
         .url = route->url,
         .headers = headers,
-        .header_count = 2,
+        .header_count = 3,
         .body = buf_text(&endpoint->event),
         .timeout_ms = (uint32_t)route->timeout_ms,
     };
@@ -346,7 +347,9 @@ int gw_endpoint_send(struct gw_io *io, struct weir_call *call)
     endpoint->gateway = io->gateway;
     endpoint->origin = io->index;
     endpoint->attempts = call->route->attempts;
+    endpoint->correlation = gw_correlation(call);
     gw_event_json(call, &endpoint->event);
+    call->handler_ns = -clock_mono_ns();
     int code = endpoint->event.failed ? ERR_TOO_LARGE : endpoint_start(endpoint);
     if (code) {
         gw_effect_unref(endpoint->answer);
@@ -392,7 +395,19 @@ static void connect_answered(struct gw_io *io, struct weir_call *call, int statu
     if (status / 100 != 2)
         gw_call_fail(call, ERR_FORBIDDEN, status == 401 ? "UNAUTHORIZED" : "REFUSED", NULL, "%.*s",
             body.len ? (int)(body.len < 200 ? body.len : 200) : 200, body.len ? body.data : "the endpoint of $connect said no");
+    if (status / 100 != 2)
+        gw_line_failure(call);
     gw_connect_done(io, call);
+}
+
+static void failed_line(struct weir_call *call, const struct gw_answer *answer, int status)
+{
+    int code = answer && answer->error ? answer->error : ERR_INTERNAL;
+    if (answer && !answer->error)
+        gw_call_fail(call, code, "ENDPOINT_FAILED", NULL, "the endpoint answered with status %d", status);
+    else
+        gw_call_fail(call, code, "ENDPOINT_FAILED", NULL, "the endpoint did not answer: %s", err_text(code));
+    gw_line_failure(call);
 }
 
 static void message_answered(struct gw_io *io, struct weir_call *call, const struct gw_answer *answer, int status, struct text body)
@@ -400,6 +415,8 @@ static void message_answered(struct gw_io *io, struct weir_call *call, const str
     struct gw_conn *conn = call->conn;
     conn->outstanding--;
     conn->blocked = false;
+    if (!answer || answer->error || status >= 500)
+        failed_line(call, answer, status);
     if (conn->net && conn->state == GW_OPEN) {
         if (!answer || answer->error || status >= 500)
             gw_aws_error_frame(conn, answer && answer->error == ERR_TIMEOUT ? "Endpoint request timed out" : "Internal server error", gw_call_request_id(call).data);
@@ -422,6 +439,14 @@ void gw_endpoint_done(struct gw_io *io, struct weir_call *call, struct gw_answer
         status = 504;
     gw_circuit_note(io, call->route->url, ok && answer->status < 500);
     struct net_conn *rest;
+    int64_t took = clock_mono_ns() + call->handler_ns;
+    call->handler_ns = took > 0 ? took : 1;
+    call->handler_code = !ok ? (status == 504 ? ERR_TIMEOUT : ERR_IO) : status >= 500 ? ERR_INTERNAL : status >= 400 ? ERR_INVALID : 0;
+    gw_meter_call(io, call);
+    if (call->kind == GW_CALL_REST)
+        gw_meter_rest(io, call->api, status, call->arrived_ns);
+    if (call->kind != GW_CALL_CONNECT && status >= 500) /* what the client hears is said below */
+        gw_call_fail(call, status == 504 ? ERR_TIMEOUT : ERR_IO, status == 504 ? "TIMEOUT" : "BAD_GATEWAY", NULL, "the endpoint has not answered well");
     switch (call->kind) {
     case GW_CALL_CONNECT:
         connect_answered(io, call, status, body, protocol);
@@ -435,6 +460,8 @@ void gw_endpoint_done(struct gw_io *io, struct weir_call *call, struct gw_answer
             gw_http_json(rest, status, body);
         else if (rest)
             gw_http_error(rest, status, status == 504 ? "TIMEOUT" : "BAD_GATEWAY", "the endpoint did not answer");
+        if (!ok || status >= 500)
+            failed_line(call, answer, status);
         gw_call_give(call);
         break;
     default: { /* $disconnect: best effort */

@@ -50,6 +50,7 @@ struct gw_route_config {
     unsigned attempts;                          /* default 1 for messages (a handler may not be idempotent), up to 5 */
     enum weir_class route_class;
     bool has_response;                          /* the endpoint's answer is sent to the client (route response) */
+    struct text function;                       /* the function that it is, in log groups and metrics; "{env}" and "{stage}" are replaced. Empty: the application's, or none */
 };
 
 /* A consumer that a configuration declares. Names may hold {env} and {stage}. */
@@ -84,6 +85,15 @@ struct gw_live_config {
     uint32_t ranks;                   /* only as ranks, so many entries at most; 0: the table, and ranks of any size */
 };
 
+/* Thresholds of an operation of the performance monitor, instead of the application's own. */
+#define GW_OPERATION_KEPT INT64_C(-1) /* as the application says */
+struct gw_operation_config {
+    struct text name;                 /* of a declared operation, or a route key */
+    int64_t duration_max_ms;          /* 0: none */
+    int64_t memory_max;               /* bytes; 0: none */
+    double error_rate_max;            /* a fraction; 0: none; negative: as the application says */
+};
+
 /* One API. All pointers live as long as the gateway. */
 struct gw_api_config {
     struct text name;                 /* the mount: "riddle-rush" */
@@ -113,7 +123,13 @@ struct gw_api_config {
     size_t kinesis_count;
     struct gw_live_config *live;      /* likewise */
     size_t live_count;
+    bool logs_off;                    /* its lines go into no log group */
     struct text *settings;            /* values in the order of app->settings; data NULL: not given. NULL: none is */
+    struct gw_operation_config *operations; /* thresholds of the performance monitor */
+    size_t operation_count;
+    struct weir_alarm *alarms;        /* beside those of the application; one of the same name stands for it */
+    size_t alarm_count;
+    struct text performance_space;    /* namespace of its metrics; empty: the application's, else GW_PERFORMANCE_SPACE */
 };
 
 struct gw_key { /* an access key for SigV4 */
@@ -139,7 +155,26 @@ struct gw_stream_names {
     void (*event_id)(uint32_t table_id, struct feed_position place, char out[33]);
 };
 
+/* A dashboard that an application or the configuration declares; {env} and its like are replaced already. */
+struct gw_dashboard_config {
+    struct text name, body;
+};
+
+struct cost_prices; /* watch/cost.h */
+/* Where figures, log events and traces are exported to (otlp.h). */
+#define GW_OTLP_HEADERS_MAX 16
+struct gw_otlp_config {
+    struct text endpoint;   /* http(s)://host:port[/path]; /v1/metrics and so on are added. Empty: nowhere */
+    struct {
+        struct text name, value;
+    } header[GW_OTLP_HEADERS_MAX];
+    size_t headers;
+    int64_t interval_ms;
+    bool metrics_off, logs_off, traces_off;
+};
+
 struct gateway_config {
+    const struct gw_otlp_config *otlp; /* NULL: nothing is exported */
     gw_wire_fn *wire;       /* NULL: none */
     void *wire_context;
     const struct gw_stream_names *stream_names; /* NULL: names of the gateway's own */
@@ -147,15 +182,26 @@ struct gateway_config {
     struct gw_api_config *apis;
     size_t api_count;
     struct text environment, region, account;
+    struct gw_dashboard_config *dashboards;
+    size_t dashboard_count;
     struct gw_key *keys;
     size_t key_count;
     bool admin_open;        /* loopback with the development keys: @rooms, @users, @broadcast and listings answer without a signature */
+    const char *data_folder; /* for its free space; NULL: not told */
+    bool figures_off;       /* weir's own figures (figure_table.h) are not kept */
+    bool log_applications;  /* lines of applications below WARN go to standard error, too */
     bool driven_clock;      /* POST /@clock?advance_ms=N, for tests */
     struct text public_url; /* host[:port] for domainName in events; empty: from the Host header */
     struct store *store;
     struct journal *journal;
     struct jobs *jobs;       /* tick/job.h: backups and restores; NULL: there are none */
+    uint64_t series_max;     /* metrics there may be; 0: WATCH_SERIES_MAX (watch/series.h) */
+    struct weir_alarm *alarms; /* of the server */
+    size_t alarm_count;
+    struct text alarm_secret;  /* webhooks of alarms are signed with it; empty: they are not */
     struct watch_queries *queries; /* watch/query_jobs.h: log queries; NULL: there are none */
+    const struct cost_prices *cost_prices; /* watch/cost.h; NULL: the documents' */
+    uint64_t cost_memory;    /* bytes of a function, for GET /@cost; 0: 512 MiB */
 };
 
 /* Compiles routes and keys; ERR_INVALID with a sentence that names API and route. */

@@ -28,6 +28,24 @@ struct gw_work *gw_work_take(struct gw_io *io, struct net_conn *conn)
     return &call->work;
 }
 
+struct gw_work *gw_work_own(struct gw_io *io)
+{
+    struct weir_call *call = gw_call_take(io, io->gateway->api_count ? &io->gateway->apis[0] : NULL);
+    if (!call)
+        return NULL;
+    call->kind = GW_CALL_WORK;
+    call->own = true;
+    call->work.arena = &call->arena;
+    call->work.gateway = io->gateway;
+    return &call->work;
+}
+
+/* NULL: its client has left, or it never had one. */
+static struct net_conn *conn_of(const struct gw_io *io, const struct weir_call *call)
+{
+    return call->own ? NULL : net_io_find(io->net, &call->conn_id);
+}
+
 void gw_work_submit(struct gw_work *work)
 {
     struct weir_call *call = call_of(work);
@@ -38,14 +56,14 @@ void gw_work_done(struct gw_io *io, struct weir_call *call)
 {
     int code = call->job ? call->job_code : call->base.code;
     call->job = NULL;
-    call->work.done(&call->work, net_io_find(io->net, &call->conn_id), code);
+    call->work.done(&call->work, conn_of(io, call), code);
     gw_call_give(call);
 }
 
 void gw_work_finish(struct gw_work *work, int code)
 {
     struct weir_call *call = call_of(work);
-    work->done(work, net_io_find(call->io->net, &call->conn_id), code);
+    work->done(work, conn_of(call->io, call), code);
     gw_call_give(call);
 }
 
@@ -66,15 +84,16 @@ static void job_run(struct worker_job *job)
     struct weir_call *call = LIST_ENTRY(job, struct weir_call, worker_job);
     struct gateway *gateway = call->gateway;
     struct store *store = gateway->config.store;
+    unsigned reader = call->reader ? call->reader : worker_reader(gateway);
     struct gw_effect *effect = gw_effect_create(GW_EFFECT_WORKED, NULL, TEXT_NONE, NULL);
     ASSERT(effect); /* a request that cannot even be refused: memory is gone */
     struct store_view view = {
         .store = store,
-        .snapshot = store_snapshot_acquire(store, worker_reader(gateway)),
+        .snapshot = store_snapshot_acquire(store, reader),
         .now_s = clock_wall_ms() / 1000,
     };
     call->job_code = call->job(&call->work, &view);
-    store_snapshot_release(store, worker_reader(gateway));
+    store_snapshot_release(store, reader);
     effect->call = call;
     unsigned target = call->io->index;
     pthread_mutex_lock(&gateway->worked_lock);
@@ -84,17 +103,28 @@ static void job_run(struct worker_job *job)
     loop_wake(gateway->io[target].loop);
 }
 
-int gw_work_offload(struct gw_work *work, int (*job)(struct gw_work *work, struct store_view *view))
+int gw_work_offload_on(struct gw_work *work, struct worker_pool *pool, unsigned reader, int (*job)(struct gw_work *work, struct store_view *view))
 {
     struct weir_call *call = call_of(work);
-    if (!call->gateway->config.workers)
+    if (!pool)
         return ERR_FULL;
     call->job = job;
+    call->reader = reader;
     call->worker_job.run = job_run;
-    int code = worker_submit(call->gateway->config.workers, &call->worker_job);
+    int code = worker_submit(pool, &call->worker_job);
     if (code)
         call->job = NULL;
     return code;
+}
+
+int gw_work_offload(struct gw_work *work, int (*job)(struct gw_work *work, struct store_view *view))
+{
+    return gw_work_offload_on(work, call_of(work)->gateway->config.workers, 0, job);
+}
+
+void gw_work_drop(struct gw_work *work)
+{
+    gw_call_give(call_of(work));
 }
 
 /* ---- reading here ---- */
@@ -118,6 +148,12 @@ void gw_view_end(struct gw_io *io)
 struct store *gw_io_store(struct gw_io *io)
 {
     return io->gateway->config.store;
+}
+
+struct gw_meters *gw_work_meters(const struct gw_work *work)
+{
+    const struct weir_call *call = (const struct weir_call *)((const char *)work - offsetof(struct weir_call, work));
+    return gw_io_meters(call->io);
 }
 
 struct tick *gw_work_tick(const struct gw_work *work)

@@ -9,6 +9,7 @@
 #define WEIR_GATEWAY_HOST_H
 
 #include "gateway/gateway.h"
+#include "gateway/meter.h"
 
 struct gw_io;
 
@@ -27,6 +28,8 @@ struct gw_work {
 
 /* io thread. Takes a request whose answer comes later (or now); NULL without memory (already answered with 500). */
 struct gw_work *gw_work_take(struct gw_io *io, struct net_conn *conn);
+/* The same without a request: the thread's own work, whose done() gets no `conn`. Also the services' thread. NULL without memory. */
+struct gw_work *gw_work_own(struct gw_io *io);
 /* io thread. Through the tick; done() follows on this thread. Takes the work. */
 void gw_work_submit(struct gw_work *work);
 /* io thread. Without the tick: calls done() now and gives the work back. */
@@ -40,6 +43,8 @@ void gw_view_end(struct gw_io *io);
 struct store *gw_io_store(struct gw_io *io);
 /* Any thread. */
 struct tick *gw_work_tick(const struct gw_work *work);
+/* io thread: what the thread counts in (meter.h); NULL when figures are off, which every function of meter.h takes. */
+struct gw_meters *gw_work_meters(const struct gw_work *work);
 /* SigV4 of a request: 0 and the key, or the HTTP status with AWS's error name in *type. With development keys an unsigned request is refused too: AWS clients
    always sign. */
 int gw_work_authorise(struct gw_io *io, const struct http_request *request, struct text body, const char *service, const struct gw_key **key,

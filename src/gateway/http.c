@@ -3,11 +3,16 @@
  *
  *   /healthz                      is it alive, may it write
  *   /metrics                      counters in Prometheus' text format
+ *   / (to a browser), /@page/...  the page: page.c
+ *   /@dashboards, /@widgets       what the page shows: console_http.c
+ *   /@cost?from=&to=&period=      what it would have cost on AWS: cost.c
+ *   /@dashboards, /@widgets       what the page shows: console_http.c
  *   /@clock?advance_ms=N          tests only (--driven-clock)
  *   /<api>[/<stage>]/@connections, @rooms, @users, @broadcast     manage.c
  *   /@connections/{id}            the same without a prefix: ids are unique over all APIs
  *   /<api>[/<stage>]/...          the API's REST routes
  */
+#include "gateway/cost.h"
 #include "gateway/internal.h"
 #include "base/codec.h"
 
@@ -116,26 +121,6 @@ static void healthz(struct gw_io *io, struct net_conn *conn)
     json_u64(&w, tick_durable(gateway->tick));
     json_end_object(&w);
     gw_http_json(conn, writable ? 503 : 200, buf_text(&body));
-    buf_fini(&body);
-}
-
-static void metrics(struct gw_io *io, struct net_conn *conn)
-{
-    struct tick_stats stats;
-    struct buf body;
-    tick_stats_read(io->gateway->tick, &stats);
-    buf_init(&body, 1 << 20);
-    for (int c = 0; c < COUNTER_COUNT; c++) {
-        const char *name = counter_name(c);
-        const char *suffix = counter_is_gauge(c) ? "" : "_total";
-        buf_add_format(&body, "# HELP weir_%s%s %s\n# TYPE weir_%s%s %s\nweir_%s%s %lld\n", name, suffix, counter_help(c), name, suffix,
-            counter_is_gauge(c) ? "gauge" : "counter", name, suffix, (long long)counter_read(c));
-    }
-    buf_add_format(&body, "# HELP weir_tick_sync_seconds fsync of the journal\n# TYPE weir_tick_sync_seconds gauge\n");
-    buf_add_format(&body, "weir_tick_sync_seconds{quantile=\"0.5\"} %.6f\nweir_tick_sync_seconds{quantile=\"0.99\"} %.6f\n", (double)stats.sync_p50_us / 1e6, (double)stats.sync_p99_us / 1e6);
-    buf_add_format(&body, "# HELP weir_journal_sequence newest durable commit\n# TYPE weir_journal_sequence gauge\nweir_journal_sequence %llu\n", (unsigned long long)stats.durable_sequence);
-    gw_streams_metrics(io->gateway, &body);
-    net_http_respond(conn, 200, TEXT("Content-Type: text/plain; version=0.0.4\r\n"), buf_text(&body), 0);
     buf_fini(&body);
 }
 
@@ -289,6 +274,7 @@ static void rest(struct gw_io *io, struct net_conn *conn, struct gw_api *api, ui
     bool known = false;
     const struct gw_route *route = rest_route(api, request->method, path.len ? path : TEXT("/"), params, &count, &known);
     if (!route) {
+        gw_meter_rest(io, api, known ? 405 : 403, 0);
         gw_http_error(conn, known ? 405 : 403, known ? "METHOD_NOT_ALLOWED" : "FORBIDDEN", known ? "This path does not take %.*s." : "There is no REST route %.*s here.",
             TEXT_FMT(known ? request->method : request->path));
         return;
@@ -298,6 +284,7 @@ static void rest(struct gw_io *io, struct net_conn *conn, struct gw_api *api, ui
         gw_http_error(conn, 503, "MEMORY", "out of memory");
         return;
     }
+    int64_t arrived_ns = clock_mono_ns();
     call->route = route;
     call->stage = stage;
     int code = rest_copy(call, conn, request, body, params, count);
@@ -307,12 +294,17 @@ static void rest(struct gw_io *io, struct net_conn *conn, struct gw_api *api, ui
         return;
     }
     if (!rest_identify(io, conn, api, path, request, body, call)) {
+        gw_meter_rest(io, api, 401, 0);
         gw_call_give(call);
         return;
     }
+    call->arrived_ns = arrived_ns; /* a request that nobody may make is not the route's */
     if (route->url.len) {
         if (gw_endpoint_send(io, call)) {
+            gw_meter_throttled(io, route);
+            gw_meter_rest(io, api, 503, 0);
             gw_http_error(conn, 503, "UNAVAILABLE", "the endpoint cannot be called now");
+            gw_call_fail(call, ERR_AGAIN, "UNAVAILABLE", NULL, "the endpoint cannot be called now");
             gw_call_give(call);
         }
         return;
@@ -333,6 +325,7 @@ void gw_rest_answer(struct gw_io *io, struct weir_call *call)
     if (!conn)
         return;
     int status = call->status ? call->status : call->failed ? 500 : 200;
+    gw_meter_rest(io, call->api, status, call->arrived_ns);
     struct text type = call->reply.binary ? TEXT("Content-Type: application/octet-stream\r\n") : TEXT("Content-Type: application/json\r\n");
     if (call->reply.text.data)
         net_http_respond(conn, status, type, call->reply.text, 0);
@@ -354,6 +347,14 @@ static bool host_is_local(struct text host)
     return false;
 }
 
+bool gw_host_allowed(struct gw_io *io, struct net_conn *conn, const struct http_request *request)
+{
+    bool allowed = !io->policy->admin_open || !request->host.len || host_is_local(request->host);
+    if (!allowed)
+        gw_http_error(conn, 403, "HOST_REFUSED", "With development keys only localhost is answered; set keys to use another name.");
+    return allowed;
+}
+
 void gw_on_request(struct gw_io *io, struct net_conn *conn, const struct http_request *request, struct text body)
 {
     struct text rest_path;
@@ -363,18 +364,20 @@ void gw_on_request(struct gw_io *io, struct net_conn *conn, const struct http_re
         healthz(io, conn);
         return;
     }
-    if (io->policy->admin_open && request->host.len && !host_is_local(request->host)) {
-        gw_http_error(conn, 403, "HOST_REFUSED", "With development keys only localhost is answered; set keys to use another name.");
+    if (!gw_host_allowed(io, conn, request))
         return;
-    }
     if (text_is(request->path, "/metrics")) {
-        metrics(io, conn);
+        gw_metrics(io, conn);
         return;
     }
     if (io->gateway->config.driven_clock && text_is(request->path, "/@clock")) {
         driven_clock(io, conn, request);
         return;
     }
+    if (gw_page(conn, request) || gw_cost(io, conn, request, body))
+        return;
+    if (gw_console_http(io, conn, request, body))
+        return;
     const struct gateway_config *config = &io->gateway->config;
     struct gw_api *api = gw_path_api(io->gateway, request->path, &stage, &rest_path);
     if (!api && config->wire && config->wire(config->wire_context, io, conn, request, body))
@@ -387,6 +390,7 @@ void gw_on_request(struct gw_io *io, struct net_conn *conn, const struct http_re
     }
     int64_t retry_ms = 0;
     if (gw_limit_address(io, api, net_conn_address(conn, address), false, &retry_ms) != GW_ALLOW) {
+        gw_meter_rest(io, api, 429, 0);
         gw_http_limited(conn, "Too many requests from this address.", retry_ms);
         return;
     }
@@ -394,6 +398,8 @@ void gw_on_request(struct gw_io *io, struct net_conn *conn, const struct http_re
         return;
     if (!gw_origin_allowed(io, api, http_header_get(request, "origin"))) { /* no other page's script drives these routes through a user's browser */
         counter_add(COUNTER_gw_origin_refused, 1);
+        gw_meter_abuse(io, api, "RefusedOrigin");
+        gw_meter_rest(io, api, 403, 0);
         gw_http_error(conn, 403, "ORIGIN_REFUSED", "This page's origin is not in the API's allow-list.");
         return;
     }

@@ -3,6 +3,7 @@
  * requests (SigV4) are checked here too. Tokens and secrets never reach a log or an answer.
  */
 #include "gateway/internal.h"
+#include "gateway/monitor.h"
 
 #include <stdlib.h>
 
@@ -91,6 +92,7 @@ int gw_identity_from_token(struct gw_api *api, struct gw_io *io, struct text tok
     struct jwt_result result = {0};
     struct jwt_identity claims = {0};
     const char *reason = NULL;
+    int64_t began_ns = clock_mono_ns();
     int code = verify(api, io, token, clock_wall_ms(), &arena, &result);
     *exp_s = result.exp;
     *now_s = result.now;
@@ -116,9 +118,22 @@ int gw_identity_from_token(struct gw_api *api, struct gw_io *io, struct text tok
             code = err_set(err, ERR_MEMORY, "out of memory");
         }
     }
+    gw_monitor_token(io, api, &(struct gw_token_seen){
+        .began_ns = began_ns,
+        .memory = arena.high,
+        .length = token.len,
+        .code = code,
+        .message = code ? err->text : NULL,
+        .exp_s = code == ERR_TOKEN_EXPIRED ? result.exp : 0,
+        .now_s = result.now,
+        .identity = code ? NULL : *out,
+    });
     arena_fini(&arena);
-    if (code)
+    if (code) {
         counter_add(COUNTER_gw_auth_failures, 1);
+        gw_meter_api(io, GW_FIGURE_AUTH_FAILURES, api, 1, 1);
+        gw_meter_abuse(io, api, "RejectedToken");
+    }
     return code;
 }
 
@@ -161,6 +176,10 @@ int gw_authorise(struct gw_io *io, struct gw_api *api, struct text stage, const 
     const void *found = NULL;
     int status = gw_check_signature(io, request, body, "execute-api", type, &found, err);
     *key = found;
+    if (status) {
+        gw_meter_api(io, GW_FIGURE_AUTH_FAILURES, api, 1, 1);
+        gw_meter_abuse(io, api, "RejectedToken");
+    }
     if (status || !(*key)->access)
         return status;
     char full[64];
@@ -174,6 +193,8 @@ int gw_authorise(struct gw_io *io, struct gw_api *api, struct text stage, const 
         err_set(err, ERR_FORBIDDEN, "User: arn:aws:iam::%.*s:user/%.*s is not authorized to perform: %s on resource: %.*s", TEXT_FMT(io->gateway->config.account),
             TEXT_FMT((*key)->id), full, TEXT_FMT(buf_text(&resource)));
         counter_add(COUNTER_gw_auth_failures, 1);
+        gw_meter_api(io, GW_FIGURE_AUTH_FAILURES, api, 1, 1);
+        gw_meter_abuse(io, api, "RejectedToken");
     }
     buf_fini(&resource);
     return may ? 0 : 403;

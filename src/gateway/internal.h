@@ -1,8 +1,9 @@
 /*
  * What the files of the gateway share. Reading order: api.c (declarations compiled), io.c (per io thread: calls, mail, the end of a turn), connect.c (handshake,
- * registry, end), identity.c, dispatch.c (a message's way to its handler), members.c, room.c, user.c (who hears what), effect.c, http.c (addresses), manage.c (@connections,
+ * registry, end), identity.c, dispatch.c (a message's way to its handler), members.c, room.c, user.c (who hears what), effect.c, http.c (addresses), page.c (what a browser gets at /), manage.c (@connections,
  * @rooms, @users), endpoint.c (routes to HTTP endpoints), service.c (durable requests), limit.c (token buckets), policy.c (what a reload may change), registry.c, host.c (what the wires
- * above stand on), records*.c (streams of records: records.h), live_*.c (live tables and stream consumers), call_*.c (the public header's functions).
+ * above stand on), lines.c, call_log.c (lines of logs: lines.h), records*.c (streams of records: records.h), live_*.c (live tables and stream consumers), cost.c (bills), meter*.c, sampler.c, figures.c
+ * (weir's own figures: meter.h), metrics.c (/metrics), otlp*.c (export: otlp.h), call_*.c (the public header's functions).
  *
  * Who owns what, on which thread:
  *   struct gateway, gw_api, gw_route   immutable after gateway_start (gw_policy is swapped on reload); any thread
@@ -22,7 +23,10 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "gateway/gateway.h"
+#include "gateway/figures.h"
 #include "gateway/host.h"
+#include "gateway/lines.h"
+#include "gateway/meter.h"
 #include "loop/ring.h"
 #include "net/fetch.h"
 #include "net/jwks.h"
@@ -41,6 +45,8 @@
 #define GW_PATH_PARAMS_MAX 8        /* {names} in a REST route */
 #define GW_MAIL_RING 65536          /* entries of a ring between io threads */
 
+#define GW_LINES_OWN 3
+
 struct gw_api;
 struct gw_io;
 struct gw_conn;
@@ -58,6 +64,8 @@ struct gw_route {
     struct text rest_method; /* REST: "POST"; empty for WebSocket routes */
     struct text rest_path;   /* "/tournaments/{id}/start" */
     struct gw_api *api;
+    struct gw_operation *operation; /* what the monitor counts it as (monitor.h) */
+    struct gw_lines *lines;  /* where its log lines go (lines.h) */
 };
 /* One piece of a route selection expression: static text or a path below $request.body. */
 struct gw_selector_part {
@@ -81,6 +89,16 @@ struct gw_api {
     struct live_rule *rules;     /* who may follow what (live_rule.c) */
     size_t rule_count;
     bool has_registry;
+    bool is_console;             /* the gateway's own (console.h): not an application */
+    struct text metric_space;            /* of weir_metric; its own memory */
+    struct gw_operation *operations;     /* monitor.h */
+    uint32_t operation_count;
+    struct gw_operation *token_operation; /* around the verification of tokens; NULL without tokens */
+    struct net_ws_config ws;     /* the configuration's, counted in: */
+    struct net_ws_totals *totals; /* by io thread */
+    struct gw_lines *lines;      /* of all routes (lines.h), */
+    struct gw_lines *own_lines[GW_LINES_OWN]; /* and what is said of connects, of disconnects, and of what has no route */
+    struct arena lines_arena;
     bool short_default;          /* a pure $default and no tokens: a message that selects no route may take the short way (dispatch.c) */
 };
 /* A declared table and what stands behind it. */
@@ -107,11 +125,26 @@ struct gateway {
     pthread_mutex_t worked_lock; /* workers take turns in the services' ring of an io thread */
     struct weir_call *deferred;  /* the state thread's own call for what is due */
     struct gw_live *live;        /* the services' thread; live_feed.c */
+    struct gw_console *console;  /* console.h */
     bool ended;                  /* the threads have ended: what is left is given back */
     struct gw_policy *policy;    /* atomic: keys, origins and rates in force (policy.c) */
     struct gw_policy *retired;   /* replaced, and perhaps still read by an io thread; main thread */
+    unsigned operation_count;    /* of all APIs */
+    struct gw_gauge *gauges;     /* the state thread's, by operation (monitor.h) */
     unsigned fetches;            /* atomic: durable requests that are not answered */
     size_t fetch_bytes;          /* atomic: of their rows */
+    struct gw_figures *figures;  /* figures.c */
+    struct gw_handed *handed;    /* atomic: lines of threads that gather none (lines.c) */
+    size_t handed_bytes;         /* atomic */
+    int64_t log_day;             /* state thread: the day of */
+    char log_stream[40];         /* the log stream of weir's own lines */
+    struct gw_sampler *sampler;  /* sampler.c */
+    struct gw_otlp *otlp;        /* otlp.c; NULL: nothing is exported */
+    struct gw_spans *state_spans; /* the state thread's */
+    struct gw_call_meters *state_meters; /* the state thread's (meter_call.c); NULL: figures are off */
+    struct gw_alarms *alarms;    /* alarms.h */
+    struct watch_house *house;   /* watch/seal.h: the tick's seal_context; state thread */
+    unsigned bills;              /* atomic: 1 while a report of cost.c is being made */
 };
 
 /* ---- identity ---- */
@@ -152,6 +185,7 @@ struct gw_conn {
     struct gw_membership *rooms;
     struct live_entry *live;          /* subscriptions to live tables (live_conn.c) */
     struct gw_about *about;
+    char *correlation;                /* its correlation id, terminated; NULL: its client gave none */
     struct gw_buckets *buckets;       /* NULL without limits */
     struct gw_expiry *expiry;         /* timer for a token's end; NULL */
     struct tick_lane lane;
@@ -209,7 +243,9 @@ enum gw_effect_kind {
     GW_EFFECT_WORKED,    /* a worker has done its part of a wire's request */
     GW_EFFECT_FETCH,     /* services: start the durable request named by text */
     GW_EFFECT_LIVE,      /* live tables: a struct live_message in text (live.h) */
-    GW_EFFECT_LOG        /* a log line */
+    GW_EFFECT_CONSOLE,   /* services: a message of the console's page `target`, or its end (no text) */
+    GW_EFFECT_LOG,       /* a line for standard error, of the level `code` */
+    GW_EFFECT_LINE       /* a log event in text, to be gathered for `lines` */
 };
 /* One question put to io threads on behalf of an HTTP request; each fills its part, the last one answers. */
 struct gw_ask {
@@ -238,6 +274,7 @@ struct gw_answer {
     struct text body;        /* in bytes */
     struct durable *durable; /* services: the request it belongs to */
     struct live_consumer *consumer; /* services: the consumer whose batch it answers */
+    struct otlp_machine *otlp; /* services: the export whose request it answers */
     uint32_t serial;         /* which of its batches */
     bool unsent;             /* nobody has seen the request */
     char bytes[];
@@ -257,6 +294,7 @@ struct gw_effect {
     struct gw_answer *answer;
     struct gw_effect *next;           /* in the list of the call that made it, before it is sent */
     unsigned to;                      /* there: its io thread, or TICK_ALL_SINKS */
+    struct gw_lines *lines;           /* LINE */
     struct text text;                 /* room, user, reason; in bytes */
     char bytes[];
 };
@@ -308,6 +346,12 @@ struct gw_io {
     struct net_id *starved;           /* sockets that are not read until credit is back */
     uint32_t starved_count, starved_cap;
     struct gw_policy *policy;         /* what this thread goes by; taken over from the gateway at the begin of a turn */
+    struct gw_gauge *gauges;          /* by operation (monitor.h); NULL until the first completion */
+    struct watch_tally *tally;        /* what this thread measures (figures.h) */
+    bool flushing;                    /* the call with its last second is under way */
+    struct gw_gather *gather;         /* log lines on their way (lines.c); NULL until the first one */
+    struct gw_call_meters *call_meters; /* meter_call.c; NULL: figures are off */
+    struct gw_spans *spans;           /* otlp_trace.c; NULL: traces are not exported */
 };
 struct gw_io *gw_io_of(struct net_conn *conn);
 int gw_io_begin(struct gw_io *io);
@@ -347,6 +391,12 @@ struct gw_context { /* a member of an error */
     struct text text;                 /* data NULL: the number */
     int64_t number;
 };
+/* What a handler's reads and writes of a table came to, in DynamoDB's units. */
+struct gw_used {
+    const struct store_table *table;
+    double reads, writes;
+};
+#define GW_USED_MAX 8 /* tables of a call that are told apart */
 struct weir_call {
     struct tick_call base;
     struct arena arena;               /* kept through recycling; not zeroed */
@@ -376,6 +426,8 @@ struct weir_call {
     int64_t connected_ms;             /* wall */
     int64_t now_ms;                   /* the tick's time; 0 outside until asked for */
     struct text address;              /* the client's, in address_text */
+    struct text correlation;          /* carried: the connection's, or that of the call which deferred this one; no text: none */
+    uint32_t lines;                   /* log lines said so far */
     struct text body;
     const struct json *root;          /* parsed body, NULL when it is no JSON object */
     struct gw_reply reply;            /* the first answer; text.data NULL: none */
@@ -389,9 +441,19 @@ struct weir_call {
     int64_t retry_after_ms;           /* told with RATE_LIMITED; 0: not */
     struct gw_context *context;       /* told with any failure, the newest first; in the arena */
     unsigned context_count;
+    unsigned monitor_count;
+    struct weir_monitor *monitors;    /* those that the handler asked for, the newest first; in the arena */
+    int64_t arrived_ns;               /* monotonic: when the message was here; 0: the monitor leaves this call out */
+    size_t high;                      /* most bytes of the arena, as far as arena.high began anew since */
+    size_t doc_bytes;                 /* JSON documents of its handler */
+    int64_t handler_ns;               /* how long the handler ran; 0: it did not. While an endpoint is asked: since when, negative */
+    int handler_code;                 /* what an endpoint's answer counts as; 0: `failed` counts */
+    unsigned used_count;              /* of `used` */
+    struct gw_measured *measured;     /* data points of a call outside the tick (call_metric.c) */
     /* What only other kinds of calls use: zero in every recycled call (gw_call_give), so that a message does not pay for it. */
     char cold[1];
     int close_code;
+    int close_how;                    /* DISCONNECT: enum net_end */
     struct text close_reason;
     struct text method, path;         /* REST */
     struct gw_header *headers, *query, *params;
@@ -401,14 +463,18 @@ struct weir_call {
     struct live_consumer *consumer;   /* STREAM */
     struct gw_ask *ask;               /* RETAIN: the publish that follows the commit */
     struct gw_work work;              /* WORK: a wire's request (host.c) */
+    bool alarm;                       /* DEFERRED: a webhook of an alarm is answered */
+    bool own;                         /* WORK of the thread's own: nobody waits for it */
     int (*job)(struct gw_work *work, struct store_view *view);
     struct worker_job worker_job;
     int job_code;
+    unsigned reader;                  /* the reader slot of its worker; 0: the worker's own */
     /* never zeroed: */
     char tail[1];
     char address_text[46];
     char request_id[17];              /* made on first use; "" before */
     struct store_cursor *cursor[8];   /* closed when the handler returns */
+    struct gw_used used[GW_USED_MAX];
     char err_code[48], err_field[64], err_text[236];
 };
 /* From the io's pool, zeroed up to `tail` but for the arena. NULL without memory. */
@@ -419,10 +485,14 @@ void gw_call_docs_give(struct weir_call *call); /* call_json.c: takes back the J
 /* Outside the tick: sends, or forgets, the effects that the handler made. gw_call_handle does it. */
 void gw_call_flush_effects(struct weir_call *call);
 void gw_call_drop_effects(struct weir_call *call);
+/* The handler has ended outside the tick: its data points go to the tally, or are forgotten when it has failed (call_metric.c). */
+void gw_call_flush_measured(struct weir_call *call);
 /* The name under which weir_later's deferred calls reach gw_on_deferred: "<api>/<route key>", as in "riddle-rush/@remind"; a route key begins with '@'. */
 #define GW_DEFERRED_SEPARATOR '/'
 /* Runs the handler with its bookkeeping (now, cursors, reply reset). In the tick or on the io thread. 0 or the failure's code. */
 int gw_call_handle(struct weir_call *call);
+/* The HTTP status that an error's code is. */
+int gw_call_status_of(int code);
 /* The family's error frame (or the envelope's) becomes the only answer. REST: {"message","error"}. */
 void gw_call_error_reply(struct weir_call *call);
 /* Sets a failure unless one stands. */
@@ -466,6 +536,30 @@ void gw_conn_release(struct gw_conn *conn); /* frees it when closed and nothing 
 /* ---- host.c ---- */
 void gw_work_done(struct gw_io *io, struct weir_call *call); /* back from the tick or a worker; gives the call back */
 void gw_host_init(struct gateway *gateway);
+
+/* As gw_work_offload, on another pool, whose one thread has this reader slot. */
+int gw_work_offload_on(struct gw_work *work, struct worker_pool *pool, unsigned reader, int (*job)(struct gw_work *work, struct store_view *view));
+void gw_work_drop(struct gw_work *work); /* gives it back; done() is not called */
+
+/* ---- console*.c, dashboards.c (console.h) ---- */
+int gw_console_create(struct gateway *gateway, struct err *err); /* adds its API to the configuration, so before APIs are compiled */
+void gw_console_destroy(struct gateway *gateway);
+int gw_console_start(struct gateway *gateway, struct err *err);  /* before the threads: its worker */
+void gw_console_begin(struct gw_io *io);                         /* on the services' thread, when it starts */
+void gw_console_stop(struct gateway *gateway);                   /* when that has ended: ends its worker */
+void gw_console_end(struct gateway *gateway);                    /* when all rings are empty */
+void gw_console_apply(struct gw_io *io, struct gw_effect *effect);
+/* May this upgrade open a console? False: it has been refused. */
+bool gw_console_admit(struct gw_io *io, struct net_conn *net, const struct http_request *request);
+/* /@dashboards and /@widgets: false when the request is for something else. */
+bool gw_console_http(struct gw_io *io, struct net_conn *conn, const struct http_request *request, struct text body);
+/* The page that asks is the server's own: its origin is the host that it asks. */
+bool gw_origin_is_own(const struct http_request *request);
+/* With development keys only local names are answered (http.c). False: it has been refused. */
+bool gw_host_allowed(struct gw_io *io, struct net_conn *conn, const struct http_request *request);
+/* In the tick: the hidden table of dashboards; then, when that is committed, the declared ones. */
+int gw_dashboards_define(struct gateway *gateway, struct tick *tick, struct err *err);
+int gw_dashboards_put(struct gateway *gateway, struct tick *tick, struct arena *arena, struct err *err);
 
 /* ---- dispatch.c ---- */
 enum ws_verdict gw_on_message(struct gw_io *io, struct gw_conn *conn, bool binary, char *data, size_t len);
@@ -524,6 +618,8 @@ int gw_conn_set_identity(struct gw_io *io, struct gw_conn *conn, struct gw_ident
 
 /* ---- http.c: every HTTP request that is not an upgrade to a WebSocket API ---- */
 void gw_on_request(struct gw_io *io, struct net_conn *conn, const struct http_request *request, struct text body);
+/* The page and its files (page.c): false when the request is for something else. */
+bool gw_page(struct net_conn *conn, const struct http_request *request);
 /* Splits "/<api>[/<stage>]/rest": the API or NULL; *stage index, *rest the remainder beginning with '/' or empty. */
 struct gw_api *gw_path_api(struct gateway *gateway, struct text path, uint8_t *stage, struct text *rest);
 void gw_http_json(struct net_conn *conn, int status, struct text body);
@@ -592,6 +688,58 @@ void gw_stream_answered(struct gw_io *io, struct gw_answer *answer); /* an endpo
 void gw_streams_metrics(struct gateway *gateway, struct buf *out); /* each consumer's, as Prometheus' text */
 /* GET /<api>/@streams, GET and DELETE /<api>/@streams/<route>/failed. Already authorised. */
 void gw_streams_http(struct gw_io *io, struct net_conn *conn, struct gw_api *api, struct text name, const struct http_request *request);
+
+/* ---- meter_call.c: what counts as which of weir's own figures (figure_table.h) ---- */
+/* One thread's: an io thread's, the services', the state thread's. NULL without memory. */
+struct gw_call_meters *gw_call_meters_create(struct gateway *gateway, struct watch_tally *tally);
+void gw_call_meters_destroy(struct gateway *gateway, struct gw_call_meters *own); /* NULL passes */
+struct gw_meters *gw_io_meters(struct gw_io *io);                 /* NULL: figures are off */
+struct gw_meters *gw_state_meters(struct gateway *gateway);       /* the state thread's; NULL: figures are off */
+/* The call has ended, on the thread that gives it back. io NULL: the state thread. Once; a call that ran no handler does not count. */
+void gw_meter_call(struct gw_io *io, struct weir_call *call);
+/* The short way: counts a message; true: this one is to be timed, and told with gw_meter_quick_timed. */
+bool gw_meter_quick(struct gw_io *io, const struct gw_route *route, uint8_t stage);
+/* Answers for how many messages it stands: since the last one that was timed. */
+uint32_t gw_meter_quick_timed(struct gw_io *io, const struct gw_route *route, uint8_t stage, int64_t ns);
+/* io thread. api NULL: not counted. */
+void gw_meter_api(struct gw_io *io, enum gw_figure figure, const struct gw_api *api, double value, double weight);
+void gw_meter_abuse(struct gw_io *io, const struct gw_api *api, const char *kind);
+void gw_meter_refused(struct gw_io *io, const struct gw_api *api, uint8_t stage, const struct gw_route *route, bool handshake);
+void gw_meter_throttled(struct gw_io *io, const struct gw_route *route); /* NULL: not counted */
+void gw_meter_connected(struct gw_io *io, const struct gw_api *api, uint8_t stage);
+void gw_meter_closed(struct gw_io *io, const struct gw_api *api, enum net_end how);
+void gw_meter_limited(struct gw_io *io, const struct gw_api *api, bool banned);
+void gw_meter_broadcast(struct gw_io *io, const struct gw_api *api, const struct gw_sums *sums);
+void gw_meter_rest(struct gw_io *io, const struct gw_api *api, int status, int64_t arrived_ns);
+void gw_meter_iterator_age(struct gw_io *io, const struct gw_api *api, const struct gw_route *route, struct text consumer, int64_t age_ms);
+/* Within a call, on whatever thread runs it. */
+void gw_meter_call_abuse(struct weir_call *call, const char *kind);
+void gw_meter_call_stale(struct weir_call *call);
+void gw_call_used(struct weir_call *call, const struct store_table *table, double reads, double writes);
+/* What bytes of an item cost (DynamoDB): 4 KB a read, half when eventually consistent; 1 KB a write. */
+double gw_read_units(size_t bytes, bool consistent);
+double gw_write_units(size_t bytes);
+void gw_call_meters_second(struct gw_io *io);          /* its thread: what was counted goes into its tally */
+void gw_state_meters_gather(struct gateway *gateway);  /* state thread */
+int64_t gw_api_open(struct gateway *gateway, const struct gw_api *api); /* connections, a second old at most; any thread */
+/* How long an API's calls took since the start: bucket i holds what took up to 2^(i + GW_TIMES_FIRST) microseconds, the last one everything longer. */
+#define GW_TIMES_FIRST 5
+#define GW_TIMES 21 /* up to 33 s */
+struct gw_times {
+    uint64_t count[GW_TIMES + 1];
+    double sum_us;
+};
+unsigned gw_times_bucket(uint64_t us);
+void gw_api_times(struct gateway *gateway, const struct gw_api *api, struct gw_times *out); /* any thread */
+
+/* ---- metrics.c ---- */
+void gw_metrics(struct gw_io *io, struct net_conn *conn); /* answers /metrics */
+
+/* ---- sampler.c: what is looked at, not counted; services' thread ---- */
+int gw_sampler_create(struct gateway *gateway);
+void gw_sampler_destroy(struct gateway *gateway);
+void gw_sampler_second(struct gw_io *io);
+double gw_resident_bytes(void); /* of the process; 0 when it cannot be told. Any thread */
 
 /* ---- limit.c ---- */
 enum gw_verdict { GW_ALLOW, GW_REFUSE, GW_CLOSE, GW_BAN };

@@ -5,7 +5,11 @@
  * The end of a turn does, in this order: walk the rooms that were published to, wake the tick if calls were submitted, wake the io
  * threads that got mail. So each of them is woken once per turn, however much happened in it.
  */
+#include "gateway/alarms.h"
 #include "gateway/internal.h"
+#include "gateway/monitor.h"
+#include "gateway/otlp.h"
+#include "watch/seal.h"
 
 #include <stdlib.h>
 
@@ -38,6 +42,9 @@ struct weir_call *gw_call_take(struct gw_io *io, struct gw_api *api)
 void gw_call_give(struct weir_call *call)
 {
     struct gw_io *io = call->io;
+    gw_meter_call(io, call);
+    if (call->arrived_ns && !io->gateway->ended)
+        gw_monitor_end(io, call);
     gw_identity_unref(call->identity);
     call->identity = NULL;
     if (call->docs)
@@ -48,6 +55,7 @@ void gw_call_give(struct weir_call *call)
         return;
     }
     arena_reset(&call->arena);
+    call->arena.high = 0;
     if (call->kind != GW_CALL_MESSAGE)
         memset(call->cold, 0, offsetof(struct weir_call, tail) - offsetof(struct weir_call, cold));
     call->next = io->free_calls;
@@ -203,6 +211,8 @@ static void on_second(struct loop *loop, struct loop_timer *timer)
         loop_finish_ask(loop, &io->finish);
     gw_limit_second(io);
     gw_registry_second(io);
+    gw_figures_second(io);
+    gw_lines_second(io);
     for (size_t i = 0; i < io->gateway->api_count; i++)
         if (io->index == 0 && io->gateway->apis[i].jwks)
             jwks_want_refresh(io->gateway->apis[i].jwks, false, clock_wall_ms());
@@ -263,6 +273,7 @@ static void io_fini(struct gw_io *io)
 {
     gw_mail_abandon(io); /* what workers brought since */
     gw_live_io_end(io);
+    gw_lines_io_fini(io);
     if (io->resident)
         gw_call_give(io->resident);
     while (io->free_calls) {
@@ -277,6 +288,8 @@ static void io_fini(struct gw_io *io)
         free(io->members[i].conn);
     free(io->members);
     free(io->mail);
+    gw_gauges_free(io->gauges, io->gateway->operation_count);
+    io->gauges = NULL;
     sigv4_destroy(io->sigv4);
     map_fini(&io->rooms);
     map_fini(&io->users);
@@ -310,17 +323,27 @@ int gateway_sinks(struct gateway *gateway, struct net_server *server, struct tic
     }
     *sinks = gateway->sinks;
     *count = gateway->io_count + 1;
-    return 0;
+    for (size_t i = 0; i < gateway->api_count; i++) {
+        struct gw_api *api = &gateway->apis[i];
+        api->ws.totals = api->totals = aligned_alloc(64, (gateway->io_count + 1) * sizeof(*api->totals));
+        if (!api->totals)
+            return err_set(err, ERR_MEMORY, "no memory for the gateway's threads");
+        memset(api->totals, 0, (gateway->io_count + 1) * sizeof(*api->totals));
+    }
+    return gw_figures_create(gateway) ? err_set(err, ERR_MEMORY, "no memory for the gateway's threads") : 0;
 }
 
 void gw_io_release_all(struct gateway *gateway)
 {
     gw_live_end(gateway);
+    gw_figures_destroy(gateway);
     for (unsigned i = 0; gateway->io && i <= gateway->io_count; i++) {
         io_fini(&gateway->io[i]);
         if (i == gateway->io_count && gateway->io[i].loop)
             loop_destroy(gateway->io[i].loop);
     }
+    gw_alarms_end(gateway); /* what workers brought last was its own */
+    gw_otlp_destroy(gateway); /* likewise */
     free(gateway->io);
     free(gateway->sinks);
     gateway->io = NULL;
@@ -333,8 +356,12 @@ int gw_io_begin(struct gw_io *io)
     int code = loop_inbox_add(io->loop, drain_mail, io);
     if (!code)
         code = loop_inbox_add(io->loop, drain_tick, io);
-    if (!code && io->index == io->gateway->io_count)
+    if (!code && io->index == io->gateway->io_count) {
         gw_live_begin(io);
+        gw_console_begin(io);
+        gw_alarms_begin(io);
+        gw_figures_begin(io);
+    }
     return code;
 }
 
@@ -417,4 +444,5 @@ void gateway_tick_hooks(struct gateway *gateway, struct tick_config *config)
     config->on_durable = on_durable;
     config->on_deferred = gw_on_deferred;
     config->on_deferred_dead = gw_on_deferred_dead;
+    watch_house_hooks(gateway->house, config);
 }

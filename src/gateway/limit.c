@@ -113,13 +113,15 @@ static struct shared_bucket *shared_find(struct gw_io *io, struct map *home, str
 }
 
 /* Counts a refusal of an address. */
-static enum gw_verdict refused(struct shared_bucket *address, const struct gw_limits *limits, int64_t now_ms, int64_t *retry_ms)
+static enum gw_verdict refused(struct gw_io *io, const struct gw_api *api, struct shared_bucket *address, const struct gw_limits *limits, int64_t now_ms, int64_t *retry_ms)
 {
     counter_add(COUNTER_gw_rate_limited, 1);
+    gw_meter_limited(io, api, false);
     if (!address || !limits->ban_after || refusals_add(&address->refusals, now_ms) < limits->ban_after)
         return GW_REFUSE;
     if (address->banned_until_ms <= now_ms) {
         counter_add(COUNTER_gw_bans, 1);
+        gw_meter_abuse(io, api, "Ban");
         log_warn("gateway", "an address is banned for %lld s after %u refusals", (long long)(limits->ban_ms / 1000), address->refusals.count);
     }
     address->banned_until_ms = now_ms + limits->ban_ms;
@@ -165,7 +167,7 @@ enum gw_verdict gw_limit_message(struct gw_io *io, struct gw_conn *conn, struct 
     if (take(&conn->buckets->all, limits->connection, now_ms, retry_ms) && action_allowed(conn, limits, action, now_ms, retry_ms) &&
         (!address || take(&address->messages, limits->address, now_ms, retry_ms)) && user_allowed(io, conn, limits, now_ms, retry_ms))
         return GW_ALLOW;
-    enum gw_verdict verdict = refused(address, limits, now_ms, retry_ms);
+    enum gw_verdict verdict = refused(io, conn->api, address, limits, now_ms, retry_ms);
     if (refusals_add(&conn->buckets->refusals, now_ms) >= CLOSE_AFTER && verdict == GW_REFUSE)
         verdict = GW_CLOSE;
     return verdict;
@@ -182,10 +184,11 @@ enum gw_verdict gw_limit_address(struct gw_io *io, struct gw_api *api, struct te
         return GW_ALLOW;
     if (is_banned(address, now_ms, retry_ms)) {
         counter_add(COUNTER_gw_rate_limited, 1);
+        gw_meter_limited(io, api, false);
         return GW_BAN;
     }
     bool ok = connecting ? take(&address->connects, limits->connects, now_ms, retry_ms) : take(&address->messages, limits->address, now_ms, retry_ms);
-    return ok ? GW_ALLOW : refused(address, limits, now_ms, retry_ms);
+    return ok ? GW_ALLOW : refused(io, api, address, limits, now_ms, retry_ms);
 }
 
 /* Forgets what has not been used for ten minutes and holds no ban; a slice a second. */

@@ -195,6 +195,8 @@ void live_consumer_submit(struct live_consumer *c, enum consumer_job job, uint32
         if (!call->body.data) {
             gw_call_give(call);
             call = NULL;
+        } else {
+            call->arrived_ns = clock_mono_ns();
         }
     }
     if (!call) {
@@ -255,6 +257,7 @@ static void taken(struct live_consumer *c)
     bool ran = c->job == JOB_RUN || c->job == JOB_TAKEN;
     if (ran) {
         counter_add(COUNTER_stream_batches, 1);
+        gw_meter_iterator_age(c->live->io, c->api, c->route, c->name, clock_wall_ms() - c->oldest_ms);
         counter_add(COUNTER_stream_records, c->upto);
     } else if (c->job == JOB_GIVE_UP) {
         say_given_up(c);

@@ -44,13 +44,15 @@ static void on_fetched(void *context, const struct fetch_response *response)
 static int post(struct live_consumer *c)
 {
     struct arena *arena = &c->live->arena;
-    struct fetch_header headers[] = {{TEXT("Content-Type"), TEXT("application/json")}, {TEXT("X-Weir-Stream"), c->name}};
+    char id[17]; /* the batch's correlation id */
+    gw_request_id_make(id);
+    struct fetch_header headers[] = {{TEXT("Content-Type"), TEXT("application/json")}, {TEXT("X-Weir-Stream"), c->name}, {TEXT("x-correlation-id"), text_of(id)}};
     struct sent *sent = malloc(sizeof(*sent));
     struct text body = live_batch_body(c, arena, c->count, false);
     int code = sent && body.data ? 0 : ERR_MEMORY;
     if (!code) {
         *sent = (struct sent){c, ++c->serial};
-        struct fetch_request request = {.method = TEXT("POST"), .url = c->url, .headers = headers, .header_count = 2, .body = body, .timeout_ms = (uint32_t)c->timeout_ms,
+        struct fetch_request request = {.method = TEXT("POST"), .url = c->url, .headers = headers, .header_count = 3, .body = body, .timeout_ms = (uint32_t)c->timeout_ms,
             .response_max = ANSWER_MAX};
         code = fetch_start(c->live->gateway->fetch, &request, on_fetched, sent);
     }

@@ -7,6 +7,7 @@
  * Requests are signed (SigV4, service execute-api). With the development keys on loopback the addresses that AWS lacks, and a plain GET, answer unsigned too.
  */
 #include "gateway/internal.h"
+#include "gateway/monitor.h"
 #include "base/codec.h"
 
 #include <stdlib.h>
@@ -166,6 +167,7 @@ static void fill_post(struct gw_ask *ask, struct gw_io *io)
     if (!conn) {
         ask->status = 410;
         counter_add(COUNTER_gw_posts_gone, 1);
+        gw_meter_api(io, GW_FIGURE_STALE, ask->api, 1, 1);
         return;
     }
     if (ask->frame->len > post_max(conn->api) + WS_SERVER_HEADER_MAX) {
@@ -428,7 +430,7 @@ static struct net_frame *frame_of(struct gw_api *api, const struct http_request 
 static bool comes_from_elsewhere(const struct http_request *request)
 {
     struct text site = http_header_get(request, "sec-fetch-site");
-    bool page = http_header_get(request, "origin").data || (site.data && !text_is(site, "none") && !text_is(site, "same-origin"));
+    bool page = (http_header_get(request, "origin").data && !gw_origin_is_own(request)) || (site.data && !text_is(site, "none") && !text_is(site, "same-origin"));
     return page || http_header_get(request, "x-forwarded-for").data || http_header_get(request, "forwarded").data;
 }
 
@@ -686,7 +688,7 @@ bool gw_manage(struct gw_io *io, struct net_conn *conn, struct gw_api *api, stru
     ptrdiff_t slash = text_find(whole, '/', 1);
     struct text what = text_make(whole.data + 1, (slash < 0 ? whole.len : (size_t)slash) - 1);
     struct text name = slash < 0 ? TEXT_NONE : text_make(whole.data + slash + 1, whole.len - (size_t)slash - 1);
-    bool known = text_is(what, "@connections") || (api && (text_is(what, "@rooms") || text_is(what, "@users") || text_is(what, "@broadcast") || text_is(what, "@streams")));
+    bool known = text_is(what, "@connections") || (api && (text_is(what, "@rooms") || text_is(what, "@users") || text_is(what, "@broadcast") || text_is(what, "@streams") || text_is(what, "@performance")));
     if (!known) {
         buf_fini(&path);
         return false;
@@ -703,6 +705,8 @@ bool gw_manage(struct gw_io *io, struct net_conn *conn, struct gw_api *api, stru
         to_all(io, conn, api, TEXT_NONE, request, body, fill_broadcast, answer_fan_out, true, 0, supersede_key(request));
     else if (text_is(what, "@streams") && api)
         gw_streams_http(io, conn, api, name, request);
+    else if (text_is(what, "@performance") && api)
+        gw_performance_http(io, conn, api, request);
     else if (text_is(what, "@rooms") && name.len && name.len <= GW_ROOM_NAME_MAX)
         rooms(io, conn, api, name, request, body);
     else if (text_is(what, "@users") && name.len)

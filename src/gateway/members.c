@@ -55,10 +55,12 @@ void gw_members_remove(struct gw_members *members, uint32_t at, uint32_t *(*plac
 void gw_members_send(struct gw_members *members, const struct gw_conn *but, struct net_frame *frame, uint64_t key, struct gw_sums *sums)
 {
     struct gw_sums here = {0};
+    const struct gw_conn *first = NULL; /* all are of one API */
     for (uint32_t i = 0; i < members->count; i++) {
         struct gw_conn *conn = members->conn[i];
         if (!conn || conn == but)
             continue;
+        first = conn;
         int code = net_ws_send_frame(conn->net, frame, key);
         if (code == 0)
             here.delivered++;
@@ -68,6 +70,8 @@ void gw_members_send(struct gw_members *members, const struct gw_conn *but, stru
             here.dropped++;
     }
     counter_add(COUNTER_gw_deliveries, here.delivered * frame->messages);
+    if (first)
+        gw_meter_broadcast(first->io, first->api, &here);
     if (sums) {
         sums->delivered += here.delivered;
         sums->dropped += here.dropped;

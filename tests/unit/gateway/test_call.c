@@ -10,6 +10,7 @@
 
 static struct gw_api_config config;
 static struct gw_api api;
+static struct gw_lines lines;
 static struct gateway gateway;
 static struct gw_io io;
 static struct gw_conn conn;
@@ -33,6 +34,10 @@ static int setup(void **state)
     io.gateway = &gateway;
     map_init(&io.rooms);
     map_init(&api.by_key);
+    lines = (struct gw_lines){.api = &api, .route = TEXT("$default")};
+    for (size_t i = 0; i < GW_LINES_OWN; i++)
+        api.own_lines[i] = &lines;
+    gateway.config.log_applications = true;
     call = gw_call_take(&io, &api);
     assert_non_null(call);
     call->kind = GW_CALL_MESSAGE;
@@ -45,6 +50,7 @@ static int teardown(void **state)
     (void)state;
     gw_call_drop_effects(call); /* gw_call_handle leaves none */
     gw_call_give(call);
+    gw_lines_io_fini(&io);
     arena_fini(&call->arena);
     free(call);
     map_fini(&io.rooms);
@@ -578,7 +584,15 @@ static void publishes(void)
     assert_non_null(call->sent_first);
     assert_int_equal(call->sent_first->kind, GW_EFFECT_PUBLISH);
     assert_int_equal(call->sent_first->to, TICK_ALL_SINKS);
-    assert_text((struct weir_text){call->sent_first->next->text.data, call->sent_first->next->text.len}, "paper: line break");
+    const struct gw_effect *said = call->sent_first->next, *line = said->next;
+    assert_int_equal(said->kind, GW_EFFECT_LOG);
+    assert_text((struct weir_text){said->text.data, said->text.len}, "paper: line break");
+    assert_int_equal(line->kind, GW_EFFECT_LINE);
+    assert_ptr_equal(line->lines, &lines);
+    static const char *const parts[] = {"{\"timestamp\":\"20", "Z\",\"level\":\"INFO\",\"message\":\"line\\nbreak\",\"stage\":\"prod\"", "\"route\":\"$default\",\"requestId\":\"", "\"correlationId\":\""};
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+        if (!strstr(line->bytes, parts[i]))
+            fail_msg("%s is not in %s", parts[i], line->bytes);
 }
 
 static void publishes_and_fails(void)
