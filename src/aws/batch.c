@@ -111,6 +111,7 @@ static int get_one(struct aws_call *call, struct store_view *view, struct get_ta
     size_t size = code ? 0 : item_size(item);
     *bytes += size;
     get->reads += ddb_read_units(size, get->consistent);
+    aws_used(call, get->table, ddb_read_units(size, get->consistent), 0);
     if (!code) {
         if (expr_projection_apply(get->projection, item, call->arena, &shown))
             return aws_no_memory(call);
@@ -346,6 +347,8 @@ static void write_capacity(struct aws_call *call, const struct batch_write *batc
 void ddb_batch_write_answer(struct aws_call *call)
 {
     const struct batch_write *batch = call->state;
+    for (size_t i = 0; i < batch->done; i++)
+        ddb_write_used(call, &batch->write[i], 1);
     json_begin_object(&call->w);
     write_unprocessed(call, batch);
     if (batch->metrics)

@@ -202,6 +202,8 @@ static void reset(struct aws_call *call)
     call->fault_item = NULL;
     call->fault_reasons = TEXT_NONE;
     call->fault_location = TEXT_NONE;
+    call->used_count = 0;
+    call->returned = -1;
     aws_body_begin(call);
 }
 
@@ -209,6 +211,7 @@ static void on_done(struct gw_work *work, struct net_conn *conn, int code)
 {
     struct aws_call *call = work->user;
     answer(call, conn, code);
+    aws_count(call);
     buf_fini(&call->sealed.packed);
     buf_fini(&call->body);
 }
@@ -423,7 +426,7 @@ void aws_begin(struct gw_io *io, struct net_conn *conn, const struct gateway_con
         return;
     struct aws_call *call = arena_zalloc(work->arena, sizeof(*call));
     ASSERT(call); /* the first chunk of an empty arena */
-    *call = (struct aws_call){.work = work, .config = config, .store = gw_io_store(io), .arena = work->arena, .service = service, .op = op, .way = op->way,
+    *call = (struct aws_call){.work = work, .config = config, .store = gw_io_store(io), .arena = work->arena, .service = service, .op = op, .way = op->way, .began_ns = clock_mono_ns(), .returned = -1,
         .gzip = request->accept_gzip, .cors = http_header_get(request, "origin").data != NULL};
     struct text content_type = http_header_get(request, "content-type");
     call->json11 = service->json11 || text_starts(content_type, TEXT("application/x-amz-json-1.1"));

@@ -55,6 +55,11 @@
     X(CW_COMBINATION, 400, "com.amazonaws.cloudwatch.v2010_08_01#InvalidParameterCombinationException")                                  \
     X(CW_LIMIT, 400, "com.amazonaws.cloudwatch.v2010_08_01#LimitExceededFault")                                                          \
     X(CW_TOKEN, 400, "com.amazonaws.cloudwatch.v2010_08_01#InvalidNextToken")                                                            \
+    X(CW_NOT_FOUND, 404, "com.amazonaws.cloudwatch.v2010_08_01#ResourceNotFound")                                                        \
+    X(CW_RESOURCE_NOT_FOUND, 404, "com.amazonaws.cloudwatch.v2010_08_01#ResourceNotFoundException")                                      \
+    X(CW_FORMAT, 400, "com.amazonaws.cloudwatch.v2010_08_01#InvalidFormatFault")                                                         \
+    X(CW_DASHBOARD_INVALID, 400, "com.amazonaws.cloudwatch.v2010_08_01#DashboardInvalidInputError")                                      \
+    X(CW_DASHBOARD_NOT_FOUND, 404, "com.amazonaws.cloudwatch.v2010_08_01#DashboardNotFoundError")                                        \
     X(LOGS_MALFORMED, 400, "com.amazonaws.logs#MalformedQueryException")                                                                  \
     X(LOGS_NOT_FOUND, 400, "com.amazonaws.logs#ResourceNotFoundException")                                                                \
     X(LOGS_EXISTS, 400, "com.amazonaws.logs#ResourceAlreadyExistsException")                                                              \
@@ -137,6 +142,7 @@ struct aws_query {
     const char *version;                 /* the form's Version: what tells services apart */
     const char *xmlns;
     const char *const *maps;             /* members of answers that are maps, ended by NULL */
+    const char *const *results;          /* operations whose result may have no members, ended by NULL; without members an answer of others has none */
     const struct aws_query_code *codes;  /* how faults are called there, ended by AWS_FINE. A JSON client that asks for it hears it as well (x-amzn-query-mode) */
 };
 
@@ -157,6 +163,13 @@ struct aws_service {
 const struct aws_operation *aws_operation_find(const struct aws_service *service, struct text name);
 
 #define AWS_BODY_MAX (32u << 20) /* bytes of an answer */
+
+/* What a request took of a table, in DynamoDB's units. */
+struct aws_used {
+    const struct store_table *table;
+    double reads, writes;
+};
+#define AWS_USED_MAX 8 /* tables of a request that are told apart in the figures */
 
 /* One request, in its own arena; `work` is lent by the gateway. */
 struct aws_call {
@@ -185,6 +198,10 @@ struct aws_call {
     char id[37];           /* of the request, where answers name it */
     size_t bytes;          /* of the request's body */
     struct aws_sealed sealed; /* what was done to the body on a worker already */
+    int64_t began_ns;         /* monotonic: when the request was here */
+    struct aws_used used[AWS_USED_MAX];
+    unsigned used_count;
+    int64_t returned;         /* items of a Query or a Scan; negative: it is none */
 };
 
 /* ---- call.c ---- */
@@ -203,6 +220,12 @@ int aws_store_fail(struct aws_call *call, int code, const struct err *err);
 void aws_body_begin(struct aws_call *call);
 const char *aws_fault_type(enum aws_fault fault);
 int aws_fault_status(enum aws_fault fault);
+
+/* ---- figures.c ---- */
+/* Notes what the request took of a table; forgotten when it runs again. */
+void aws_used(struct aws_call *call, const struct store_table *table, double reads, double writes);
+/* io thread, once, when the outcome is known: the request becomes figures (gateway/figure_table.h). */
+void aws_count(const struct aws_call *call);
 
 /* ---- access.c ---- */
 /* Whether the key may do this request, by the members that name resources. 0, or negative with AWS_DENIED noted. */

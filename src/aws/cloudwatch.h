@@ -2,7 +2,8 @@
  * What the files of the CloudWatch wire share: translation over watch/metric.h. Nothing outside src/aws includes it.
  *
  * cloudwatch.c the table of operations · cloudwatch_shapes.c the shapes of their requests · cloudwatch_param.c parameters and what is wrong with them · cloudwatch_put.c
- * PutMetricData · cloudwatch_list.c ListMetrics · cloudwatch_get.c GetMetricStatistics · cloudwatch_data.c, cloudwatch_page.c GetMetricData
+ * PutMetricData · cloudwatch_list.c ListMetrics · cloudwatch_get.c GetMetricStatistics · cloudwatch_data.c, cloudwatch_page.c GetMetricData ·
+ * cloudwatch_dashboard.c dashboards
  */
 #ifndef WEIR_AWS_CLOUDWATCH_H
 #define WEIR_AWS_CLOUDWATCH_H
@@ -21,6 +22,7 @@ extern const struct aws_service cloudwatch_service;
 #define CW_DATA_POINTS_MAX 100800
 #define CW_DATA_QUERIES_MAX 500
 #define CW_LIST_MAX 500
+#define CW_DASHBOARDS_PAGE 100         /* entries of one ListDashboards */
 
 /* ---- cloudwatch_param.c ---- */
 /*
@@ -47,6 +49,8 @@ bool cw_time(struct cw_check *check, const struct json *object, const char *at, 
 /* -1 when there is none. */
 int cw_unit(struct cw_check *check, const struct json *object, const char *at);
 /* Namespace (unless `space` has it), MetricName and Dimensions of `object`. The dimensions live in the call's arena. */
+/* "<at><member><number>." in `out`, which has room for it: where a parameter stands. */
+void cw_place(char *out, size_t size, const char *at, struct text member, size_t number);
 void cw_metric(struct cw_check *check, const struct json *object, const char *at, struct text space, struct watch_name *name);
 int64_t cw_period(struct cw_check *check, const struct json *object, const char *at, bool required);
 int cw_fail(struct aws_call *call, int code, const struct err *err); /* a failure of watch */
@@ -55,7 +59,8 @@ void cw_write_dimensions(struct json_writer *w, const struct watch_name *name);
 void cw_write_time(struct json_writer *w, int64_t s);
 
 /* Shapes and steps, named by the table of operations. */
-#define CW_SHAPES(X) X(put_metric_data) X(get_metric_statistics) X(get_metric_data) X(list_metrics)
+#define CW_SHAPES(X) X(put_metric_data) X(get_metric_statistics) X(get_metric_data) X(list_metrics) \
+    X(put_dashboard) X(get_dashboard) X(list_dashboards) X(delete_dashboards)
 #define X(name) extern const struct shape cw_shape_##name;
 CW_SHAPES(X)
 #undef X

@@ -188,6 +188,17 @@ int64_t cw_period(struct cw_check *check, const struct json *object, const char 
 
 /* ---- metrics ---- */
 
+/* Thousands of a request, and few of them are ever told. */
+void cw_place(char *out, size_t size, const char *at, struct text member, size_t number)
+{
+    struct text above = text_of(at);
+    if (above.len + member.len + TEXT_U64_MAX + 2 > size)
+        above.len = 0;
+    char *end = text_put_u64(text_put(text_put(out, above), member), number);
+    *end++ = '.';
+    *end = 0;
+}
+
 static void read_dimensions(struct cw_check *check, const struct json *list, const char *at, struct watch_name *name)
 {
     char place[160];
@@ -204,7 +215,7 @@ static void read_dimensions(struct cw_check *check, const struct json *list, con
         return;
     }
     for (const struct json *json = list->first; json; json = json->next, n++) {
-        snprintf(place, sizeof(place), "%sDimensions.member.%zu.", at, n + 1);
+        cw_place(place, sizeof(place), at, TEXT("Dimensions.member."), n + 1);
         dimension[n].name = dimension_text(check, json, place, "Name", WATCH_DIMENSION_NAME_MAX, true);
         dimension[n].value = dimension_text(check, json, place, "Value", WATCH_DIMENSION_VALUE_MAX, true);
         for (size_t k = 0; k < n; k++)

@@ -95,9 +95,8 @@ static void read_numbers_of(struct cw_check *check, const struct json *datum, co
         cw_note(check, CW_COMBINATION, "The parameter %sCounts must be specified together with the parameter %sValues.", at, at);
 }
 
-static void read_time(struct cw_check *check, const struct json *datum, const char *at, struct watch_point *point)
+static void read_time(struct cw_check *check, const struct json *datum, const char *at, int64_t now_ms, struct watch_point *point)
 {
-    int64_t now_ms = clock_wall_ms();
     point->time_ms = NOW;
     if (!cw_time(check, datum, at, "Timestamp", false, &point->time_ms))
         return;
@@ -107,15 +106,15 @@ static void read_time(struct cw_check *check, const struct json *datum, const ch
         cw_note(check, CW_INVALID, "The parameter %sTimestamp must specify a time no more than two hours in the future.", at);
 }
 
-static void read_datum(struct cw_check *check, const struct json *datum, struct text space, size_t number, struct watch_point *point)
+static void read_datum(struct cw_check *check, const struct json *datum, struct text space, size_t number, int64_t now_ms, struct watch_point *point)
 {
     const struct json *resolution = shape_get(datum, "StorageResolution");
     char at[64];
     int64_t seconds = 60;
-    snprintf(at, sizeof(at), "MetricData.member.%zu.", number);
+    cw_place(at, sizeof(at), "", TEXT("MetricData.member."), number);
     cw_metric(check, datum, at, space, &point->name);
     read_numbers_of(check, datum, at, point);
-    read_time(check, datum, at, point);
+    read_time(check, datum, at, now_ms, point);
     int unit = cw_unit(check, datum, at);
     point->unit = unit < 0 ? WATCH_UNIT_NONE : (unsigned)unit;
     if (resolution && (json_to_i64(resolution, &seconds) || (seconds != 1 && seconds != 60)))
@@ -127,8 +126,9 @@ static void read_datum(struct cw_check *check, const struct json *datum, struct 
 
 static void read_data(struct cw_check *check, const struct json *list, struct text space, struct put *put)
 {
+    int64_t now_ms = clock_wall_ms();
     for (const struct json *datum = list ? list->first : NULL; datum; datum = datum->next, put->count++)
-        read_datum(check, datum, space, put->count + 1, &put->point[put->count]);
+        read_datum(check, datum, space, put->count + 1, now_ms, &put->point[put->count]);
 }
 
 static size_t count_data(const struct json *in)

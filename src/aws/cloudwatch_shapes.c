@@ -41,3 +41,7 @@ REQUEST(get_metric_data, {"MetricDataQueries", &data_queries, false}, {"StartTim
     {"ScanBy", &string, false}, {"MaxDatapoints", &integer, false}, {"LabelOptions", &label_options, false});
 REQUEST(list_metrics, {"Namespace", &string, false}, {"MetricName", &string, false}, {"Dimensions", &dimensions, false}, {"NextToken", &string, false},
     {"RecentlyActive", &string, false}, {"IncludeLinkedAccounts", &boolean, false}, {"OwningAccount", &string, false});
+REQUEST(put_dashboard, {"DashboardName", &string, false}, {"DashboardBody", &string, false});
+REQUEST(get_dashboard, {"DashboardName", &string, false});
+REQUEST(list_dashboards, {"DashboardNamePrefix", &string, false}, {"NextToken", &string, false});
+REQUEST(delete_dashboards, {"DashboardNames", &strings, false});

@@ -130,6 +130,7 @@ void ddb_write_answer(struct aws_call *call)
 {
     const struct single *single = call->state;
     const struct attr *out = attributes(call, single);
+    ddb_write_used(call, &single->write, 1);
     json_begin_object(&call->w);
     if (out) {
         json_name(&call->w, "Attributes");
@@ -196,6 +197,7 @@ int ddb_get_perform(struct aws_call *call, struct store_view *view, struct tick 
         return aws_store_fail(call, code, NULL);
     if (!code && expr_projection_apply(get->projection, item, call->arena, &shown))
         return aws_no_memory(call);
+    aws_used(call, get->table, ddb_read_units(code ? 0 : item_size(item), get->consistent), 0);
     json_begin_object(w);
     if (!code) {
         json_name(w, "Item");

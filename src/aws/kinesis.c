@@ -7,7 +7,7 @@ static const struct aws_operation operations[] = {
     /* what is called most stands first */
     ROW("PutRecord", put_record, AWS_WRITE, 0, kinesis_put_record_prepare, kinesis_put_perform, kinesis_put_record_answer)
     ROW("PutRecords", put_records, AWS_WRITE, 0, kinesis_put_records_prepare, kinesis_put_perform, kinesis_put_records_answer)
-    ROW("GetRecords", get_records, AWS_READ, AWS_OWN_ACCESS, kinesis_get_records_prepare, kinesis_get_records_perform, NULL)
+    ROW("GetRecords", get_records, AWS_READ, AWS_OWN_ACCESS, kinesis_get_records_prepare, kinesis_get_records_perform, kinesis_get_records_answer)
     STREAM("GetShardIterator", get_iterator, AWS_READ, kinesis_get_iterator_perform)
     ROW("ListShards", list_shards, AWS_SCAN, AWS_OWN_ACCESS, kinesis_list_shards_prepare, kinesis_list_shards_perform, NULL)
     STREAM("DescribeStreamSummary", stream_alone, AWS_READ, kinesis_summary_perform)

@@ -70,5 +70,6 @@ KINESIS_PERFORMS(X)
 #undef X
 void kinesis_put_record_answer(struct aws_call *call);
 void kinesis_put_records_answer(struct aws_call *call);
+void kinesis_get_records_answer(struct aws_call *call);
 
 #endif

@@ -231,5 +231,13 @@ int kinesis_get_records_perform(struct aws_call *call, struct store_view *view, 
     json_name(w, "MillisBehindLatest");
     json_i64(w, page.behind_ms);
     json_end_object(w);
+    call->returned = page.behind_ms;
     return 0;
+}
+
+/* The body is written; the figure is the io thread's. */
+void kinesis_get_records_answer(struct aws_call *call)
+{
+    const struct gw_records_token *token = call->state;
+    gw_figure_add(gw_work_meters(call->work), GW_FIGURE_RECORDS_AGE, token->stream, TEXT_NONE, (double)call->returned, 1);
 }

@@ -154,9 +154,20 @@ static void write_result(struct json_writer *w, const struct gw_record *record)
     json_end_object(w);
 }
 
+static void count(const struct aws_call *call, const struct put *put)
+{
+    struct gw_meters *meters = gw_work_meters(call->work);
+    size_t bytes = 0;
+    for (size_t i = 0; i < put->count; i++)
+        bytes += put->record[i].data.len + put->record[i].key.len;
+    gw_figure_add(meters, GW_FIGURE_RECORDS_IN, put->stream, TEXT_NONE, (double)put->count, 1);
+    gw_figure_add(meters, GW_FIGURE_RECORD_BYTES_IN, put->stream, TEXT_NONE, (double)bytes, 1);
+}
+
 void kinesis_put_record_answer(struct aws_call *call)
 {
     const struct put *put = call->state;
+    count(call, put);
     write_result(&call->w, put->record);
 }
 
@@ -164,6 +175,7 @@ void kinesis_put_records_answer(struct aws_call *call)
 {
     const struct put *put = call->state;
     struct json_writer *w = &call->w;
+    count(call, put);
     json_begin_object(w);
     json_name(w, "FailedRecordCount");
     json_i64(w, 0);

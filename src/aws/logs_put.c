@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #define BATCH_BYTES 1048576 /* of messages, with 26 bytes for each event */
-#define EVENT_COST 26
 
 struct put {
     struct text group; /* first: logs_group reads it */
@@ -39,9 +38,9 @@ static int read_events(struct aws_call *call, struct put *put)
         *event = (struct watch_log_event){.message = aws_param_text(at, "message")};
         if (json_to_i64(shape_get(at, "timestamp"), &event->place.time_ms))
             return aws_fail(call, AWS_SERIALIZATION, "NUMBER_VALUE cannot be converted to Long");
-        if (event->message.len > WATCH_LOG_MESSAGE_MAX - EVENT_COST)
-            return aws_fail(call, LOGS_INVALID, "Log event too large: %zu bytes exceeds limit of %zu", event->message.len + EVENT_COST, WATCH_LOG_MESSAGE_MAX);
-        bytes += event->message.len + EVENT_COST;
+        if (event->message.len > WATCH_LOG_MESSAGE_MAX - WATCH_LOG_EVENT_COST)
+            return aws_fail(call, LOGS_INVALID, "Log event too large: %zu bytes exceeds limit of %zu", event->message.len + WATCH_LOG_EVENT_COST, WATCH_LOG_MESSAGE_MAX);
+        bytes += event->message.len + WATCH_LOG_EVENT_COST;
     }
     if (bytes > BATCH_BYTES)
         return aws_fail(call, LOGS_INVALID, "Upload too large: %zu bytes exceeds limit of %d", bytes, BATCH_BYTES);
@@ -95,11 +94,24 @@ int logs_put_perform(struct aws_call *call, struct store_view *view, struct tick
     return code ? logs_fail(call, code == ERR_FULL ? ERR_AGAIN : code) : 0;
 }
 
+static void count(const struct aws_call *call, const struct put *put)
+{
+    struct gw_meters *meters = gw_work_meters(call->work);
+    size_t from = put->old_end > put->expired_end ? put->old_end : put->expired_end, bytes = 0;
+    for (size_t i = from; i < put->new_start; i++)
+        bytes += put->event[i].message.len + WATCH_LOG_EVENT_COST;
+    if (from >= put->new_start)
+        return;
+    gw_figure_add(meters, GW_FIGURE_LOG_EVENTS_IN, put->group, TEXT_NONE, (double)(put->new_start - from), 1);
+    gw_figure_add(meters, GW_FIGURE_LOG_BYTES_IN, put->group, TEXT_NONE, (double)bytes, 1);
+}
+
 void logs_put_answer(struct aws_call *call)
 {
     const struct put *put = call->state;
     struct json_writer *w = &call->w;
     char token[64];
+    count(call, put);
     snprintf(token, sizeof(token), "49%018llu%036llu", (unsigned long long)put->stream_id % 1000000000000000000ull, (unsigned long long)put->puts + 2);
     json_begin_object(w);
     logs_write_text(w, "nextSequenceToken", text_of(token));

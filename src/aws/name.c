@@ -4,6 +4,8 @@
 #include "gateway/records.h"
 #include "store/key.h"
 #include "tick/job.h"
+#include "watch/dashboard.h"
+#include "watch/alarm.h"
 
 #define NAME_BYTES_MAX 65535 /* of an attribute that is no key */
 
@@ -51,7 +53,7 @@ int ddb_name(struct aws_call *call, const struct json *json, struct text *name)
 
 bool ddb_is_hidden(struct text name)
 {
-    return gw_records_is_table(name) || text_starts(name, TEXT(JOB_SCRATCH));
+    return gw_records_is_table(name) || text_is(name, DASHBOARD_TABLE) || watch_alarm_is_table(name) || text_starts(name, TEXT(JOB_SCRATCH));
 }
 
 const struct store_table *ddb_find(const struct aws_call *call, struct text name)

@@ -160,6 +160,8 @@ static void write_capacity(struct walk *walk)
     bool local[STORE_INDEXES_MAX] = {false};
     double units = ddb_read_units(walk->bytes, page->consistent);
     enum ddb_return_capacity wanted = ddb_return_capacity(walk->call);
+    aws_used(walk->call, page->table, units, 0);
+    walk->call->returned = (int64_t)walk->count;
     if (!wanted)
         return;
     if (!page->index)

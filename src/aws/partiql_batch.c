@@ -129,9 +129,23 @@ static void write_failure(struct json_writer *w, const struct failure *failure)
     json_end_object(w);
 }
 
+static void count_used(struct aws_call *call, const struct batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct entry *entry = &batch->entry[i];
+        if (entry->refused.code || entry->failed.code)
+            continue;
+        if (batch->reads)
+            aws_used(call, entry->request.table, ddb_read_units(entry->get.bytes, entry->request.consistent), 0);
+        else
+            ddb_write_used(call, &entry->write, 1);
+    }
+}
+
 static void write_capacity(struct aws_call *call, const struct batch *batch)
 {
     enum ddb_return_capacity wanted = ddb_return_capacity(call);
+    count_used(call, batch);
     if (!wanted)
         return;
     json_name(&call->w, "ConsumedCapacity");

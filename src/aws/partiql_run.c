@@ -67,6 +67,7 @@ static void answer_write(struct aws_call *call, const struct execute *execute)
 {
     const struct attr *returned = partiql_returned(call, &execute->request, &execute->write);
     struct json_writer *w = &call->w;
+    ddb_write_used(call, &execute->write, 1);
     json_begin_object(w);
     json_name(w, "Items");
     json_begin_array(w);

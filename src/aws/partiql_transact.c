@@ -113,6 +113,7 @@ static int perform_reads(struct aws_call *call, struct store_view *view, struct 
         int code = view->cache_only && bytes > DDB_TRANSACT_IO_BYTES ? ERR_COLD : partiql_get_run(call, view, &reading->get[i]);
         if (code)
             return code;
+        aws_used(call, reading->get[i].table, 2 * ddb_read_units(reading->get[i].bytes, true), 0);
         json_end_object(&call->w);
         bytes += reading->get[i].bytes;
         if (bytes > DDB_TRANSACT_BYTES)

@@ -57,7 +57,7 @@ static int check_integer(const struct json *json, const char *want, struct err *
 static const struct shape_member *member_of(const struct shape *shape, struct text name)
 {
     for (const struct shape_member *m = shape->member; m && m->name; m++)
-        if (text_is(name, m->name))
+        if (name.len && m->name[0] == name.data[0] && text_is(name, m->name)) /* a large request asks thousands of times */
             return m;
     return NULL;
 }

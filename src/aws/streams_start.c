@@ -120,7 +120,7 @@ static int run(struct tick *tick, struct tick_call *base)
         code = tidy(start, tick);
     for (const struct store_table *table = store_table_next(view->store, NULL); table && !code; table = store_table_next(view->store, table)) {
         struct arena_mark mark = arena_mark(base->arena);
-        if (store_table_decl(table)->changes && !gw_records_is_table(store_table_name(table)))
+        if (store_table_decl(table)->changes && !ddb_is_hidden(store_table_name(table)))
             code = ensure(start, tick, table);
         arena_rewind(base->arena, mark);
     }

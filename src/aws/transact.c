@@ -238,6 +238,8 @@ static void write_responses(struct aws_call *call, const struct ddb_transaction 
 void ddb_transact_write_answer(struct aws_call *call)
 {
     const struct ddb_transaction *t = call->state;
+    for (size_t i = 0; i < t->count && !t->replayed; i++)
+        ddb_write_used(call, &t->write[i], 2);
     json_begin_object(&call->w);
     if (t->responses)
         write_responses(call, t);
@@ -319,6 +321,7 @@ static int get_one(struct aws_call *call, struct store_view *view, struct get_ac
     size_t size = code ? 0 : item_size(item);
     *bytes += size;
     get->reads = 2 * ddb_read_units(size, true);
+    aws_used(call, get->table, get->reads, 0);
     json_begin_object(&call->w);
     if (!code) {
         if (expr_projection_apply(get->projection, item, call->arena, &shown))

@@ -73,6 +73,12 @@ int ddb_write_read(struct aws_call *call, const struct json *object, enum ddb_wr
     return code ? code : ddb_writable(call, write->table);
 }
 
+void ddb_write_used(struct aws_call *call, const struct ddb_write *write, double factor)
+{
+    size_t old = write->before ? item_size(write->before) : 0, new = write->after ? item_size(write->after) : 0;
+    aws_used(call, write->table, 0, factor * ddb_write_units(old > new ? old : new));
+}
+
 /* ---- in the tick ---- */
 
 static int read_before(struct aws_call *call, struct store_view *view, struct ddb_write *write)

@@ -20,6 +20,8 @@ struct ddb_write {
 };
 /* Reads item or key, expressions and table from `object` (a request, or an action of a transaction). `legacy`: the old parameters are known here. */
 int ddb_write_read(struct aws_call *call, const struct json *object, enum ddb_write_kind kind, bool legacy, struct ddb_write *write);
+/* Notes what it took of its table (aws_used), `factor` times. The old item counts when it was read anyway. */
+void ddb_write_used(struct aws_call *call, const struct ddb_write *write, double factor);
 /* In the tick. 0; ERR_CONDITION or, of only_new, ERR_EXISTS (no fault noted; write->before is the item there); ERR_COLD; else negative with the fault noted. */
 int ddb_write_run(struct aws_call *call, struct store_view *view, struct ddb_write *write);
 

@@ -105,6 +105,14 @@ static void add_value(struct buf *out, const struct json *json, struct text name
     }
 }
 
+static bool has_result(const struct aws_query *query, const char *operation)
+{
+    for (const char *const *name = query->results; name && *name; name++)
+        if (strcmp(*name, operation) == 0)
+            return true;
+    return false;
+}
+
 int aws_dress_xml(struct text json, const struct aws_service *service, const char *operation, const char *request_id, struct buf *out)
 {
     struct arena arena;
@@ -112,7 +120,7 @@ int aws_dress_xml(struct text json, const struct aws_service *service, const cha
     arena_init(&arena, 4096, TREE_BYTES_MAX);
     int code = json.len ? json_parse(&arena, json, 0, &tree, NULL) : 0;
     buf_add_format(out, "<%sResponse xmlns=\"%s\">", operation, service->query->xmlns);
-    if (!code && tree && tree->count) {
+    if (!code && tree && (tree->count || has_result(service->query, operation))) {
         buf_add_format(out, "<%sResult>", operation);
         add_value(out, tree, TEXT_NONE, service);
         buf_add_format(out, "</%sResult>", operation);

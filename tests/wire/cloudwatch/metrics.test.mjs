@@ -38,7 +38,7 @@ test('one bad data point, and none of the request is kept', async (t) => {
   const { server, cloudwatch } = await open(t)
   await refused(put(cloudwatch, 'n', { MetricName: 'good', Value: 1 }, { MetricName: 'bad', Value: 1, Timestamp: new Date(+await minute(server) + 3 * 3600e3) }), /^InvalidParameterValue/,
     'The parameter MetricData.member.2.Timestamp must specify a time no more than two hours in the future.')
-  assert.deepEqual((await cloudwatch.send(new ListMetricsCommand({}))).Metrics, [])
+  assert.deepEqual((await cloudwatch.send(new ListMetricsCommand({ Namespace: 'n' }))).Metrics, [])
 })
 
 test('bad data points are named, all of them', async (t) => {
@@ -119,10 +119,11 @@ test('ListMetrics: filters, pages, what is active', async (t) => {
   await advance(server, 4 * 3600e3)
   const moved = client(server)
   await put(moved, 'other', { MetricName: 'fresh', Value: 1 })
-  assert.deepEqual((await sent(moved, ListMetricsCommand)({ RecentlyActive: 'PT3H' })).Metrics.map((m) => m.MetricName), ['fresh'])
+  assert.deepEqual((await sent(moved, ListMetricsCommand)({ Namespace: 'other', RecentlyActive: 'PT3H' })).Metrics.map((m) => m.MetricName), ['fresh'])
   await advance(server, 15 * 86400e3)
   const late = client(server)
-  assert.deepEqual((await sent(late, ListMetricsCommand)({})).Metrics, [])
+  assert.deepEqual((await sent(late, ListMetricsCommand)({ Namespace: 'other' })).Metrics, [])
+  assert.deepEqual((await sent(late, ListMetricsCommand)({ Namespace: 'list' })).Metrics, [])
   moved.destroy()
   late.destroy()
 })
