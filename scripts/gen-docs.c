@@ -59,7 +59,7 @@ static const struct {
     const char *prefix, *title;
 } families[] = {
     {"net_", "Sockets"}, {"http_", "HTTP"}, {"ws_", "WebSocket"}, {"gw_", "Gateway"}, {"tick_", "Tick"},
-    {"journal_", "Journal"}, {"fetch_", "Outgoing HTTP"}, {"records_", "Streams of records"}, {"log_", "Log"},
+    {"journal_", "Journal"}, {"fetch_", "Outgoing HTTP"}, {"otlp_", "Export"}, {"records_", "Streams of records"}, {"log_", "Log"},
 };
 #define FAMILIES (sizeof(families) / sizeof(families[0]))
 

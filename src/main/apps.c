@@ -1,37 +1,25 @@
 /*
- * The list of compiled-in applications, and what their declarations mean as APIs.
+ * The compiled-in applications, and what their declarations mean as APIs.
  *
- * Each is a weak symbol: a program that is linked without an application's object simply does not mount it, so the unit tests and the fuzzers need
- * none, and a new application is one row here. (The build links the applications as objects, not as archives: a weak reference would
- * not pull a member out of an archive.)
+ * The list is the program's: its main() hands it to weir_main(). The library has none of its own, so a unit test or a fuzzer that is linked with it mounts nothing
+ * unless it says so, and an application outside this repository needs no row in any file of it.
  */
 #include "main/apps.h"
 
 #include "base/clock.h"
 
-#define APPS(X)                                                                                              \
-    X(echo)                                                                                                  \
-    X(riddle_rush)                                                                                           \
-    X(landing_hub)                                                                                           \
-    X(clash_bot)                                                                                             \
-    X(iops_dashboard)                                                                                        \
-    X(conversation)                                                                                          \
-    X(notes)
+static const struct weir_app *const *compiled_in; /* ends with NULL; NULL: none */
 
-#define X(name) extern const struct weir_app weir_app_##name __attribute__((weak));
-APPS(X)
-#undef X
+void apps_set(const struct weir_app *const *apps)
+{
+    compiled_in = apps;
+}
 
 const struct weir_app *apps_at(size_t at)
 {
-    const struct weir_app *const all[] = {
-#define X(name) &weir_app_##name,
-        APPS(X)
-#undef X
-    };
-    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-        if (all[i] && at-- == 0)
-            return all[i];
+    for (size_t i = 0; compiled_in && compiled_in[i]; i++)
+        if (i == at)
+            return compiled_in[i];
     return NULL;
 }
 

@@ -5,6 +5,8 @@
 #include "base/arena.h"
 #include "gateway/gateway.h"
 
+/* Those of this program: ends with NULL, borrowed for good. Once, before any thread begins. */
+void apps_set(const struct weir_app *const *apps);
 /* The application number `at` (from 0) of those linked into this program; NULL at the end. */
 const struct weir_app *apps_at(size_t at);
 /* By mount name ("landing-hub") or name ("landing_hub"); NULL. */

@@ -44,6 +44,8 @@ void banner_print(const struct config *config, uint16_t port)
             signs = &config->apis[i];
     }
     fprintf(stderr, "  http://%s/healthz, http://%s/metrics\n", host, host);
+    for (size_t i = 0; i < config->gateway.dashboard_count; i++)
+        fprintf(stderr, "  http://%s/#dashboards/%.*s\n", host, TEXT_FMT(config->gateway.dashboards[i].name));
     if (config->api_count)
         fprintf(stderr, "\nA first conversation:\n  npx wscat -c ws://%s/%.*s\n", host, TEXT_FMT(config->apis[0].gateway.name));
     if (signs) {

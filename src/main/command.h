@@ -43,6 +43,6 @@ bool argument_number(const struct arguments *arguments, const char *name, int64_
 /* "15m", "1h30m", "250ms", "2d": milliseconds; false when it is not understood. Also the configuration's durations. */
 bool duration_parse(const char *text, int64_t *ms);
 
-extern const struct command command_serve, command_check, command_token, command_verify, command_rekey, command_backup, command_restore, command_export, command_import;
+extern const struct command command_serve, command_check, command_token, command_health, command_verify, command_rekey, command_backup, command_restore, command_export, command_import, command_cost;
 
 #endif

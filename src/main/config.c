@@ -30,11 +30,13 @@ void config_init(struct config *config)
         .io_threads = default_threads(),
         .body_max = 16 << 20,
         .drain_ms = 10 * SECOND_MS,
+        .otlp = {.interval_ms = 10 * SECOND_MS},
         .spread_ms = 5 * SECOND_MS,
         .environment = TEXT("dev"),
         .region = TEXT("us-east-1"),
         .account = TEXT("123456789012"),
     };
+    cost_prices_init(&config->cost_prices);
     arena_init(&config->arena, 16 << 10, CONFIG_ARENA_MAX);
 }
 
@@ -155,9 +157,19 @@ int config_finish(struct config *config, struct err *err)
         .key_count = config->key_count,
         .admin_open = config->development_keys && is_loopback(config->address),
         .driven_clock = config->driven_clock,
+        .alarms = config->alarms,
+        .alarm_count = config->alarm_count,
+        .alarm_secret = config->alarm_secret,
+        .log_applications = config->log_applications,
         .public_url = config->public_url,
+        .data_folder = config->data,
+        .figures_off = config->figures_off,
+        .otlp = &config->otlp,
+        .cost_prices = &config->cost_prices,
+        .cost_memory = config->cost_memory,
+        .series_max = (uint64_t)config->series_max,
     };
-    return 0;
+    return config_dashboards(config, &config->gateway) ? err_set(err, ERR_MEMORY, "out of memory") : 0;
 }
 
 int config_safe(const struct config *config, struct err *err)

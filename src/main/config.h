@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "gateway/gateway.h"
 #include "main/key.h"
+#include "watch/cost.h"
 
 #define CONFIG_BYTES_MAX (1 << 20)    /* of weir.yaml */
 #define CONFIG_ARENA_MAX (64 << 20)   /* bytes for all that is read */
@@ -51,17 +52,28 @@ struct config {
     size_t recovery_bytes;        /* 0: the default */
     const char *exchange;         /* exports and imports are below it; NULL: there are none */
     bool allow_open, driven_clock;
+    bool log_applications;        /* their lines below WARN go to standard error, too */
+    bool figures_off;
+    struct gw_otlp_config otlp;
+    struct cost_prices cost_prices; /* the documents', or those of the file */
+    uint64_t cost_memory;         /* bytes of a function; 0: the default */
+    int64_t series_max;           /* 0: the default */
     struct key_master encryption; /* by the file, or by config_key from the environment */
     bool names_encryption;        /* the file gave one, whether it could be read here or not */
     struct key_data data_key;     /* by config_key */
     /* the gateway */
     struct text environment, region, account, public_url;
+    struct weir_alarm *alarms; /* of the server */
+    size_t alarm_count;
+    struct text alarm_secret;  /* of alarms' webhooks */
     struct gw_key *keys;
     size_t key_count;
     bool development_keys;
     struct config_api *apis;
     size_t api_count;
     bool names_apis;     /* the file says what to mount */
+    struct gw_dashboard_config *dashboards; /* of the file, nothing replaced yet */
+    size_t dashboard_count;
     /* problems of the file, in the order of its lines after config_parse */
     struct config_problem problem[CONFIG_PROBLEMS_MAX];
     size_t problems;     /* stored */
@@ -96,6 +108,9 @@ int config_key(struct config *config, bool create, struct err *err);
 int config_secret(struct config *config, struct err *err);
 /* By mount name; NULL. */
 struct config_api *config_api_find(struct config *config, struct text name);
+
+/* Those of the applications and of the file, with what is in braces replaced; config_finish asks for it. 0 or ERR_MEMORY. */
+int config_dashboards(struct config *config, struct gateway_config *gateway);
 
 /* Every key with its form and meaning, as docs/configuration.md has it. */
 void config_keys_print(void *stream);

@@ -253,11 +253,24 @@ static void read_ban(struct reader *r, const struct key *key, const struct doc *
 
 /* ---- routes ---- */
 
+/* As gw_lines_define will judge it. */
+static void read_function(struct reader *r, const struct key *key, const struct doc *value, void *field)
+{
+    if (!expect_text(r, value, key->name))
+        return;
+    if (value->text.len < 1 || value->text.len > 256 || strspn(value->text.data, NAME_CHARACTERS "/#{}") != value->text.len)
+        problem(r, value, "'%s' is a name of 1 to 256 letters, digits and . - _ / #, with {env} and {stage} in it", key->name);
+    else
+        read_text(r, key, value, field);
+}
+
 static const struct key route_keys[] = {
     {"url", "address", "where the event goes, by POST", read_url, IN(gw_route_config, url), 0, 0, NULL, NULL},
     {"timeout", "duration", "50ms to 29s (default 29s)", read_duration, IN(gw_route_config, timeout_ms), 50, 29000, NULL, NULL},
     {"attempts", "number", "1 to 5 (default 1)", read_u32, IN(gw_route_config, attempts), 1, 5, NULL, NULL},
     {"response", "true or false", "the answer goes back to the client (default true)", read_flag, IN(gw_route_config, has_response), 0, 0, NULL, NULL},
+    {"function", "name", "its lines are in the log group /aws/lambda/<name>, too; {env} and {stage} are replaced (default: none)", read_function, IN(gw_route_config, function), 1, 256,
+        NULL, NULL},
     {0},
 };
 
@@ -356,7 +369,11 @@ static const char *const slow_words[] = {"disconnect", "drop-oldest", "latest", 
         {"queueMessages", "number", "the same in messages (default 4096)", read_u32, API(ws.queue_messages_max), 1, 1000000, NULL, NULL},                             \
         {"compression", "true, false, or keys and values", "permessage-deflate (default true)", read_compression, API(ws.deflate), 0, 0, compression_keys, NULL},      \
         {"rates", "keys and values", "token buckets (default: off)", read_inside, API(limits), 0, 0, rate_keys, NULL},                                                \
-        {"ban", "keys and values", "after repeated refusals (default: off)", read_ban, API(limits), 0, 0, ban_keys, NULL}
+        {"ban", "keys and values", "after repeated refusals (default: off)", read_ban, API(limits), 0, 0, ban_keys, NULL},                                            \
+        {"logs", "true or false", "lines go into log groups: its routes', connections', failures' (default true)", read_flag_not, API(logs_off), 0, 0, NULL, NULL},                                            \
+        {"alarms", "list", "alarms, made when the server starts (docs/alarms.md)", read_api_alarms, 0, 0, 0, alarm_keys, NULL},                                          \
+        {"operations", "names with keys and values", "thresholds of the performance monitor: of an operation, or of a route", read_operations, 0, 0, 0, operation_keys, NULL}, \
+        {"performanceNamespace", "text", "of the monitor's metrics (default WebSocket/Performance)", read_text, API(performance_space), 1, 255, NULL, NULL}
 
 /* They stand last: tables and routes are known by then. */
 #define CONSUMERS                                                                                                                                                     \
@@ -412,6 +429,7 @@ static void check_api(struct reader *r, const struct doc *at, const struct gw_ap
     if (api->auth == WEIR_JWT && !keyed)
         problem_add(r, at, true, "tokens of '%.*s' are checked against the development secret; give 'jwt' a key for production", TEXT_FMT(api->name));
     check_live(r, at, api);
+    check_operations(r, at, api);
     if (api->ws.limits.frame_max > api->ws.limits.message_max)
         problem(r, at, "'frameMax' is larger than 'messageMax'");
     if (api->ws.queue_bytes_max && api->ws.queue_bytes_max < api->ws.limits.message_max)

@@ -194,8 +194,59 @@ static const struct key limit_keys[] = {
     {"body", "size", "an HTTP body at most (default 16MB)", read_size, IN(config, body_max), 1024, 64 << 20, NULL, NULL},
     {0},
 };
+static const struct key log_keys[] = {
+    {"applications", "true or false", "what applications say at the level INFO, too; it is in their log groups anyway (default false)", read_flag, IN(config, log_applications), 0, 0, NULL, NULL},
+    {0},
+};
+static const struct key metric_keys[] = {
+    {"seriesMax", "number", "metrics there may be, each set of dimensions counted; a new one beyond is refused, or left out (default 100000)", read_number, IN(config, series_max), 1, 10000000, NULL, NULL},
+    {0},
+};
 static const struct key recovery_keys[] = {
     {"bytes", "size", "journal kept at most while a table can be restored to points in time; older times are forgotten above (default 4GB)", read_size, IN(config, recovery_bytes), 64 << 20, INT64_C(1) << 44, NULL, NULL},
+    {0},
+};
+/* ---- export ---- */
+
+/* name: value. A value that begins with "env:" is that environment variable's: tokens do not belong into a file that is shown around. */
+static void read_otlp_headers(struct reader *r, const struct key *key, const struct doc *value, void *field)
+{
+    struct gw_otlp_config *otlp = field;
+    if (!expect_mapping(r, value, key->name))
+        return;
+    for (const struct doc *node = value->first; node; node = node->next) {
+        if (!expect_text(r, node, key->name))
+            continue;
+        if (otlp->headers == GW_OTLP_HEADERS_MAX) {
+            problem(r, node, "at most %d headers are sent", GW_OTLP_HEADERS_MAX);
+            return;
+        }
+        struct text given = node->text;
+        if (text_starts(given, TEXT("env:")) && !(r->flags & CONFIG_OFFLINE)) {
+            const char *found = getenv(given.data + 4);
+            if (!found)
+                problem_add(r, node, r->flags & CONFIG_CHECK, "the environment variable %s is not set", given.data + 4);
+            given = arena_copy(r->arena, text_of(found ? found : ""));
+        }
+        otlp->header[otlp->headers].name = node->key->text;
+        otlp->header[otlp->headers++].value = given;
+    }
+}
+
+static void read_otlp(struct reader *r, const struct key *key, const struct doc *value, void *field)
+{
+    read_inside(r, key, value, field);
+    if (!((struct gw_otlp_config *)field)->endpoint.len)
+        problem(r, value, "'%s' has an endpoint", key->name);
+}
+
+static const struct key otlp_keys[] = {
+    {"endpoint", "url", "the collector, such as http://127.0.0.1:4318; /v1/metrics, /v1/logs, /v1/traces are added", read_url, IN(gw_otlp_config, endpoint), 1, 4096, NULL, NULL},
+    {"headers", "names and values", "sent with each request; 'env:NAME' takes a variable's value", read_otlp_headers, 0, 0, 0, NULL, NULL},
+    {"interval", "duration", "between two exports (default 10s)", read_duration, IN(gw_otlp_config, interval_ms), 1000, 600000, NULL, NULL},
+    {"metrics", "true or false", "figures are exported (default true)", read_flag_not, IN(gw_otlp_config, metrics_off), 0, 0, NULL, NULL},
+    {"logs", "true or false", "events of log groups are exported (default true)", read_flag_not, IN(gw_otlp_config, logs_off), 0, 0, NULL, NULL},
+    {"traces", "true or false", "calls are exported as spans (default true)", read_flag_not, IN(gw_otlp_config, traces_off), 0, 0, NULL, NULL},
     {0},
 };
 static const struct key server_keys[] = {
@@ -213,10 +264,18 @@ static const struct key server_keys[] = {
     {"encryption", "keys and values", "the key of the data folder, which must begin empty (default: WEIR_ENCRYPTION_KEY, WEIR_ENCRYPTION_KEY_FILE, or plain)", read_encryption, 0, 0, 0, encryption_keys, NULL},
     {"trustedProxies", "list of addresses or ranges", "whose X-Forwarded-For and PROXY header are believed", read_proxies, 0, 0, 0, NULL, NULL},
     {"proxyProtocol", "true or false", "trusted proxies begin with a PROXY header (default false)", read_flag, IN(config, proxy_protocol), 0, 0, NULL, NULL},
+    {"figures", "true or false", "weir's own figures are kept as metrics (docs/figures.md; default true)", read_flag_not, IN(config, figures_off), 0, 0, NULL, NULL},
+    {"log", "keys and values", "lines on standard error", read_inside, 0, 0, 0, log_keys, NULL},
+    {"metrics", "keys and values", "metrics (docs/metrics.md)", read_inside, 0, 0, 0, metric_keys, NULL},
+    {"otlp", "keys and values", "export to a collector by OTLP/HTTP (docs/otlp.md)", read_otlp, IN(config, otlp), 0, 0, otlp_keys, NULL},
     {"recovery", "keys and values", "restoring tables to points in time", read_inside, 0, 0, 0, recovery_keys, NULL},
     {"exchange", "path", "the folder of exports and imports (ExportTableToPointInTime, ImportTable); without it there are none", read_path, IN(config, exchange), 0, 4000, NULL, NULL},
+    {"cost", "keys and values", "what `weir cost` reckons with", read_inside, 0, 0, 0, cost_keys, NULL},
     {"limits", "keys and values", "of the whole server", read_inside, 0, 0, 0, limit_keys, NULL},
+    {"alarms", "list", "alarms of the server, made when it starts (docs/alarms.md)", read_server_alarms, 0, 0, 0, alarm_keys, NULL},
+    {"alarmWebhook", "keys and values", "what webhooks of alarms are signed with (default: they are not signed)", read_alarm_webhook, 0, 0, 0, alarm_webhook_keys, NULL},
     {"apps", "all, a list of names, or names with settings", "compiled-in applications to mount", read_apps, 0, 0, 0, app_keys, NULL},
+    {"dashboards", "list of dashboards", "put at start (docs/dashboards.md)", read_dashboards, 0, 0, 0, dashboard_keys, NULL},
     {"apis", "names with keys and values", "APIs declared here", read_apis, 0, 0, 0, api_keys, NULL},
     {0},
 };

@@ -1,41 +1,28 @@
-/* The program's door: finds the subcommand. Everything else is in the file of the subcommand's name. */
-#include "main/command.h"
+/* The program weir: its applications, and the library's door. A new application in apps/ or examples/ is one row here. */
+#include <weir/weir.h>
 
-#include <stdio.h>
-#include <string.h>
+#include <stddef.h>
 
-static const struct command *const commands[] = {&command_serve, &command_check, &command_token, &command_verify, &command_rekey,
-    &command_backup, &command_restore, &command_export, &command_import};
-#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+#define APPS(X)                                                                                              \
+    X(echo)                                                                                                  \
+    X(riddle_rush)                                                                                           \
+    X(landing_hub)                                                                                           \
+    X(clash_bot)                                                                                             \
+    X(iops_dashboard)                                                                                        \
+    X(conversation)                                                                                          \
+    X(notes)
 
-static void help_print(FILE *out)
-{
-    fprintf(out, "weir %s: real-time applications in one program\n\nweir COMMAND [options]; weir COMMAND --help says more.\n\n", WEIR_VERSION);
-    for (size_t i = 0; i < COMMANDS; i++)
-        fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
-    fprintf(out, "\nweir --version prints the version.\n\nExit codes:\n");
-#define X(name, number, text) fprintf(out, "  %d  %s\n", number, text);
-    EXIT_TABLE(X)
+#define X(name) extern const struct weir_app weir_app_##name;
+APPS(X)
 #undef X
-}
 
 int main(int argc, char **argv)
 {
-    if (argc < 2) {
-        help_print(stderr);
-        return EXIT_USAGE;
-    }
-    if (strcmp(argv[1], "--version") == 0) {
-        puts("weir " WEIR_VERSION);
-        return EXIT_OK;
-    }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
-        help_print(stdout);
-        return EXIT_OK;
-    }
-    for (size_t i = 0; i < COMMANDS; i++)
-        if (strcmp(argv[1], commands[i]->name) == 0)
-            return command_run(commands[i], argc - 2, argv + 2);
-    fprintf(stderr, "weir: there is no command '%s'. See: weir --help\n", argv[1]);
-    return EXIT_USAGE;
+    static const struct weir_app *const apps[] = {
+#define X(name) &weir_app_##name,
+        APPS(X)
+#undef X
+        NULL,
+    };
+    return weir_main(argc, argv, apps);
 }

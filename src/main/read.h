@@ -79,6 +79,20 @@ void read_kinesis(struct reader *r, const struct key *key, const struct doc *val
 /* Who may follow what, likewise; what belongs together with the rest of the API is said by check_live. */
 void read_live(struct reader *r, const struct key *key, const struct doc *value, void *field);
 void check_live(struct reader *r, const struct doc *at, const struct gw_api_config *api);
+/* Thresholds of the performance monitor, likewise; check_operations says which names there are not. */
+void read_operations(struct reader *r, const struct key *key, const struct doc *value, void *field);
+void check_operations(struct reader *r, const struct doc *at, const struct gw_api_config *api);
+extern const struct key operation_keys[];
+/* Prices of AWS's services; field is the struct config. */
+extern const struct key cost_keys[];
+/* Dashboards that the configuration declares; the field is the struct config. */
+void read_dashboards(struct reader *r, const struct key *key, const struct doc *value, void *field);
+extern const struct key dashboard_keys[];
+/* Alarms: of an API, of the server (field: the struct config), and what their webhooks are signed with. */
+void read_api_alarms(struct reader *r, const struct key *key, const struct doc *value, void *field);
+void read_server_alarms(struct reader *r, const struct key *key, const struct doc *value, void *field);
+void read_alarm_webhook(struct reader *r, const struct key *key, const struct doc *value, void *field);
+extern const struct key alarm_keys[], alarm_webhook_keys[];
 /* A name of a table, as a problem; {env} and {stage} may stand in it. */
 bool expect_table_name(struct reader *r, const struct doc *node);
 extern const struct key api_keys[], app_keys[], table_keys[], index_keys[], registry_keys[], stream_keys[], kinesis_keys[], live_keys[];

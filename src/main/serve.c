@@ -7,8 +7,10 @@
  */
 #include "main/banner.h"
 #include "main/command.h"
+#include "main/notify.h"
 #include "main/server.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include <errno.h>
 #include <malloc.h>
@@ -28,6 +30,7 @@ static const struct option_row options[] = {
     {"drain", "TIME", "how long a stop may wait for connections to end (default 10s)"},
     {"allow-open", NULL, "listen on any address with the development keys; anybody who reaches it is in"},
     {"driven-clock", NULL, "POST /@clock?advance_ms=N moves the time; for tests"},
+    {"clock-start", "TIME", "with --driven-clock: it begins at this time, 2026-01-31T12:00:00Z, and goes on from there"},
     {"banner", NULL, "addresses and development tokens for people, on standard error"},
     {NULL, NULL, NULL},
 };
@@ -113,18 +116,32 @@ static int configure(const struct arguments *arguments, struct config *config)
     return 0;
 }
 
+static void add_dashboards(struct buf *line, const struct config *config, const char *host)
+{
+    const struct gateway_config *gateway = &config->gateway;
+    for (size_t i = 0; i < gateway->dashboard_count; i++)
+        buf_add_format(line, "%s\"%.*s\":\"http://%s/#dashboards/%.*s\"", i ? "," : ",\"dashboards\":{", TEXT_FMT(gateway->dashboards[i].name), host,
+            TEXT_FMT(gateway->dashboards[i].name));
+    if (gateway->dashboard_count)
+        buf_add_char(line, '}');
+}
+
 /* One write, so that whoever reads the pipe gets the whole line. */
 static void announce(const struct config *config, uint16_t port)
 {
-    char host[64], line[512];
+    char host[64];
+    struct buf line;
     bool v6 = strchr(config->address, ':') != NULL;
     snprintf(host, sizeof(host), "%s%s%s:%u", v6 ? "[" : "", config->address, v6 ? "]" : "", port);
-    int len = snprintf(line, sizeof(line), "{\"listening\":\"%s\",\"http\":\"http://%s\",\"ws\":\"ws://%s\"", host, host, host);
+    buf_init(&line, 1 << 20);
+    buf_add_format(&line, "{\"listening\":\"%s\",\"http\":\"http://%s\",\"ws\":\"ws://%s\"", host, host, host);
     if (config->certificate_file)
-        len += snprintf(line + len, sizeof(line) - (size_t)len, ",\"https\":\"https://%s\",\"wss\":\"wss://%s\"", host, host);
-    len += snprintf(line + len, sizeof(line) - (size_t)len, "}\n");
-    if (write(STDOUT_FILENO, line, (size_t)len) != len)
+        buf_add_format(&line, ",\"https\":\"https://%s\",\"wss\":\"wss://%s\"", host, host);
+    add_dashboards(&line, config, host);
+    buf_add_text(&line, TEXT("}\n"));
+    if (write(STDOUT_FILENO, line.data, line.len) != (ssize_t)line.len)
         log_warn("main", "the address could not be written to standard output: %s", strerror(errno));
+    buf_fini(&line);
 }
 
 /* ---- signals ---- */
@@ -195,6 +212,7 @@ static void drain(struct server *server, const sigset_t *set)
 {
     int64_t end = real_ms() + server->config->drain_ms;
     log_info("main", "draining");
+    notify_state("STOPPING=1", "draining");
     server_drain(server);
     wait_drained(server, set, end);
     if (!server_drained(server)) {
@@ -204,20 +222,39 @@ static void drain(struct server *server, const sigset_t *set)
     }
 }
 
+/* A kept data folder is opened at the age that its test knows (tests/folders). Once, not at a reload: time would go back. 0 or an exit code. */
+static int set_clock(const struct arguments *arguments)
+{
+    const char *text = argument(arguments, "clock-start");
+    int64_t wall_ms;
+    if (!text)
+        return 0;
+    if (!argument(arguments, "driven-clock") || clock_parse_iso(text, strlen(text), &wall_ms) || wall_ms <= 0) {
+        fprintf(stderr, "weir serve: --clock-start is a time such as 2026-01-31T12:00:00Z, and takes --driven-clock\n");
+        return EXIT_USAGE;
+    }
+    clock_begin(wall_ms);
+    return 0;
+}
+
 static int serve(const struct arguments *arguments, struct config *config)
 {
     struct server server;
     struct err err = {0};
     sigset_t signals;
-    int code = configure(arguments, config);
+    int code = set_clock(arguments);
+    if (!code)
+        code = configure(arguments, config);
     if (code)
         return code;
     block_signals(&signals);
+    notify_state(NULL, "opening the data folder");
     code = server_start(&server, config, &err);
     if (code)
         return failed(code, &err);
     uint16_t port = net_server_port(server.net);
     announce(config, port);
+    notify_state("READY=1", "listening on port %u", port);
     if (argument(arguments, "banner"))
         banner_print(config, port);
     serve_until_told(arguments, &server, &signals);

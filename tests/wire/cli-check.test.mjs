@@ -57,12 +57,15 @@ test('each problem has its line and column', async (t) => {
     '  metrics:', // 13: reserved
     '    routes: {}',
     '    registry: {table: nowhere}', // 15: no such table
+    '  last:', //
+    '    routes:', //
+    '      $default: {url: "http://127.0.0.1:1/", function: "two words"}', // 18: no name of a function
   ]
   const file = written(t, lines.join('\n'))
   const { code, stdout, stderr } = await run(['check', file])
   assert.equal(code, 3)
   const found = [...stdout.matchAll(/^(.*):(\d+):(\d+): (.*)$/gm)].map(([, name, line, column, text]) => ({ name, line: Number(line), column: Number(column), text }))
-  assert.deepEqual([...new Set(found.map((f) => f.line))], [1, 2, 3, 5, 8, 10, 11, 12, 13, 15], stdout)
+  assert.deepEqual([...new Set(found.map((f) => f.line))], [1, 2, 3, 5, 8, 10, 11, 12, 13, 15, 18], stdout)
   for (const { name, line, column, text } of found) {
     assert.equal(name, file)
     assert.ok(column >= 1 && column <= lines[line - 1].length, `${line}:${column} ${text}`)
@@ -72,7 +75,7 @@ test('each problem has its line and column', async (t) => {
   assert.match(at(1).text, /did you mean listen\?/)
   assert.equal(at(8).column, 11)
   assert.match(at(10).text, /\$connect/)
-  assert.match(stderr + stdout, /10 problems/)
+  assert.match(stderr + stdout, /11 problems/)
   const served = await run(['serve', '--config', file, '--data', path.join(path.dirname(file), 'data')])
   assert.equal(served.code, 3)
   assert.ok(served.stderr.includes(`${file}:1:1: `))

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -315,6 +316,31 @@ static void test_drain(void **state)
     close(fd);
 }
 
+/* The service manager hears when it is ready and when it drains, in this order. */
+static void test_notify(void **state)
+{
+    (void)state;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct child child;
+    char text[1024] = "";
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s/notify", root);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    setenv("NOTIFY_SOCKET", address.sun_path, 1);
+    serve(&child, NULL, NULL);
+    unsetenv("NOTIFY_SOCKET");
+    kill(child.pid, SIGTERM);
+    assert_int_equal(reap(&child), EXIT_OK);
+    const char *expected[] = {"STATUS=opening the data folder", "READY=1\nSTATUS=listening on port ", "STOPPING=1\nSTATUS=draining"};
+    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+        ssize_t len = recv(fd, text, sizeof(text) - 1, 0);
+        assert_true(len > 0);
+        text[len] = 0;
+        assert_int_equal(strncmp(text, expected[i], strlen(expected[i])), 0);
+    }
+    close(fd);
+}
+
 static void test_token(void **state)
 {
     (void)state;
@@ -374,6 +400,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_one_at_a_time, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refuses_open_address, setup, teardown),
         cmocka_unit_test_setup_teardown(test_drain, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_notify, setup, teardown),
         cmocka_unit_test_setup_teardown(test_token, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
     };
