@@ -59,4 +59,9 @@ const struct weir_app weir_app_clash_bot = {
         {"@watch", cb_workflow_watch, WEIR_TICK},
         {0},
     },
+    .functions = (const struct weir_function[]){
+        {"WebSocketHandlerFn-{env}", (const char *const[]){"$connect", "$disconnect", "$default", "ping", NULL}},
+        {"BroadcastEventFn-{env}", (const char *const[]){"@register", "@assign", "@lock", "@watch", NULL}},
+        {0},
+    },
 };

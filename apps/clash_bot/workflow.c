@@ -139,7 +139,12 @@ static void execution_fail(struct weir_call *call, const struct weir_item *befor
         weir_item_text(tournament, "status", WEIR_STR("open"));
         weir_put(call, &cb_tournaments, tournament);
     }
-    weir_log(call, "execution %.*s failed: %s", WEIR_TEXT(id), cause);
+    struct weir_json *fields = weir_json(call);
+    weir_object(fields);
+    weir_member(fields, "executionId", id);
+    weir_member(fields, "cause", weir_text_of(cause));
+    weir_end(fields);
+    weir_log_event(call, WEIR_ERROR, "Execution failed", fields);
 }
 
 /* ---- the steps ---- */

@@ -6,6 +6,8 @@
  *
  * `auth` is the gateway's (authInBand): a socket may open without a token, and what it sends before it has shown one is UNAUTHENTICATED_CONNECTION.
  *
+ * $connect and $disconnect do nothing of their own; watch.c says what is watched around all of them.
+ *
  * The rest is in: session.c (a message and its outcome), bot.c (who answers), circuit.c (when nobody is asked), history.c (reading back).
  *
  * Demands: CH-1 … CH-4, CH-6, AU-5, AU-6, AU-14, TB-9, GW-7, GW-15
@@ -48,6 +50,12 @@ static const struct {
     void (*handler)(struct weir_call *call);
 } actions[] = {{"message", cv_message}, {"history", cv_history}, {"sessions", cv_sessions_list}, {"ping", ping}};
 
+/* The registry's row is the gateway's. The routes are here to be watched: $connect and $disconnect of the document's connection handler. */
+static void connection(struct weir_call *call)
+{
+    weir_monitor_text(weir_monitor(call), "requestId", weir_request_id(call));
+}
+
 /* Neither a type of ours nor none: perhaps the action is one. */
 static void other(struct weir_call *call)
 {
@@ -69,9 +77,19 @@ const struct weir_app weir_app_conversation = {
     .route_key = "$request.body.type",
     .registry = {.table = &connections, .lifetime = 2 * WEIR_HOUR, .metadata = true, .identity = true},
     .tables = (struct weir_table *const[]){&cv_sessions, &cv_messages, &cv_circuits, NULL},
+    .operations = cv_operations,
+    .alarms = cv_alarms,
+    .dashboards = cv_dashboards,
     .settings = cv_settings,
     .settings_rule = cv_settings_rule,
+    .functions = (const struct weir_function[]){
+        {"websocket_connection-{env}", (const char *const[]){"$connect", "$disconnect", NULL}},
+        {"websocket_conversation-{env}", NULL},
+        {0},
+    },
     .routes = (const struct weir_route[]){
+        {"$connect", connection, WEIR_TICK},
+        {"$disconnect", connection, WEIR_TICK},
         {"message", cv_message, WEIR_TICK},
         {"history", cv_history, WEIR_READ},
         {"sessions", cv_sessions_list, WEIR_READ},

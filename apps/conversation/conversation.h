@@ -13,6 +13,13 @@
 extern struct weir_table cv_sessions, cv_messages, cv_circuits;
 extern const struct weir_setting cv_settings[];
 
+/* ---- what is watched (watch.c) ---- */
+
+extern const struct weir_operation cv_operations[];
+extern const struct weir_alarm cv_alarms[];
+extern const struct weir_dashboard cv_dashboards[];
+#define CV_PROCESSING "chat_message_processing"
+
 /* ---- sessions and messages (session.c) ---- */
 
 struct weir_item *cv_session_key(struct weir_call *call, struct weir_text session_id);

@@ -20,6 +20,7 @@
 
 #define WAITING_MAX 16                /* questions of a session that wait for their turn */
 #define GRACE (30 * WEIR_SECOND)      /* beyond the bot's timeout, before a question is given up */
+#define SESSION_PUT 1                 /* the session is written last, after what is counted */
 #define ID_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:"
 
 struct weir_table cv_sessions = {
@@ -285,6 +286,27 @@ static void error_put(struct weir_call *call, const struct weir_item *question, 
     tell_error(call, question, outcome);
 }
 
+/* The document's processMessage: from the user's message to the bot's stored answer, over all calls in between. */
+static void settled(struct weir_call *call, const struct weir_item *question, const struct cv_outcome *outcome)
+{
+    struct weir_monitor *monitor = weir_monitor_start(call, CV_PROCESSING);
+    weir_monitor_since(monitor, weir_get_integer(question, "receivedMs", 0));
+    weir_monitor_text(monitor, "userId", weir_get_text(question, "userId"));
+    weir_monitor_text(monitor, "connectionId", weir_get_text(question, "connectionId"));
+    weir_monitor_text(monitor, "correlationId", weir_get_text(question, "correlationId"));
+    weir_monitor_boolean(monitor, "hasSessionId", weir_get_boolean(question, "hadSession", false));
+    weir_monitor_text(monitor, "sessionId", weir_get_text(question, "sessionId"));
+    weir_monitor_integer(monitor, "messageLength", weir_get_integer(question, "messageLength", 0));
+    weir_monitor_integer(monitor, "databaseOperations", weir_get_integer(question, "operations", 0) + (int64_t)weir_touched(call) + SESSION_PUT);
+    if (outcome->error) {
+        weir_monitor_text(monitor, "error", weir_text_of(outcome->error));
+        weir_monitor_text(monitor, "errorMessage", weir_text_of(outcome->reason));
+    } else {
+        weir_monitor_text(monitor, "messageType", WEIR_STR("user_and_bot"));
+    }
+    weir_monitor_complete(monitor, !outcome->error);
+}
+
 static void settle(struct weir_call *call, struct weir_item *session, struct weir_text message_id, const struct cv_outcome *outcome)
 {
     const struct weir_item *question = weir_get(call, &cv_messages, cv_message_key(call, weir_get_text(session, "sessionId"), message_id));
@@ -292,6 +314,8 @@ static void settle(struct weir_call *call, struct weir_item *session, struct wei
         error_put(call, question, outcome);
     else if (question)
         answer_put(call, session, question, outcome);
+    if (question)
+        settled(call, question, outcome);
     ask_next(call, session, message_id);
 }
 
@@ -373,13 +397,13 @@ static void enqueue(struct weir_call *call, struct weir_item *session, const str
         settle(call, session, current, &(struct cv_outcome){.error = "BOT_TIMEOUT", .reason = "the bot has not answered in time"});
 }
 
-void cv_message(struct weir_call *call)
+static void take_message(struct weir_call *call)
 {
     context(call);
     struct weir_text user_id = cv_caller(call);
     struct weir_text text = weir_in_text(call, "message", 1, CV_MESSAGE_MAX);
     struct weir_text given = weir_in_text_or(call, "sessionId", CV_ID_MAX, WEIR_STR(""));
-    struct weir_text correlation_id = weir_in_text_or(call, "correlationId", CV_ID_MAX, weir_request_id(call));
+    struct weir_text correlation_id = weir_in_text_or(call, "correlationId", CV_ID_MAX, weir_correlation_id(call));
     if (weir_failed(call) || !cv_id_checked(call, "sessionId", given))
         return;
     const struct weir_item *before = given.len ? cv_session_of_caller(call, given, user_id) : NULL;
@@ -390,10 +414,22 @@ void cv_message(struct weir_call *call)
     weir_item_text(message, "connectionId", weir_connection_id(call));
     weir_item_text(message, "correlationId", correlation_id);
     keep_request_id(call, message);
+    weir_item_boolean(message, "hadSession", given.len > 0);
+    weir_item_integer(message, "receivedMs", weir_now(call)); /* for the monitor, as what follows: the answer is another call */
+    weir_item_integer(message, "operations", (int64_t)weir_touched(call) + 1 + SESSION_PUT);
     weir_put_new(call, &cv_messages, message);
     session_count(call, session, message);
     enqueue(call, session, message);
     weir_put(call, &cv_sessions, session);
     show_others(call, message);
     acknowledge(call, message);
+}
+
+/* What is refused here has been processed, and its fields are captured of the message (watch.c); everything else is processed when the bot has answered (settled). */
+void cv_message(struct weir_call *call)
+{
+    struct weir_monitor *monitor = weir_monitor_start(call, CV_PROCESSING);
+    take_message(call);
+    if (!weir_failed(call))
+        weir_monitor_forget(monitor);
 }

@@ -115,6 +115,12 @@ const struct weir_app weir_app_iops_dashboard = {
         {"@metrics", metrics_changed, WEIR_TICK},
         {0},
     },
+    .functions = (const struct weir_function[]){
+        {"IOpsDashboard-ExperienceStack-ConnectFunction-{env}", (const char *const[]){"$connect", NULL}},
+        {"IOpsDashboard-ExperienceStack-DisconnectFunction-{env}", (const char *const[]){"$disconnect", NULL}},
+        {"IOpsDashboard-ExperienceStack-StreamProcessorFunction-{env}", (const char *const[]){"@metrics", "@events", NULL}},
+        {0},
+    },
     .streams = (const struct weir_stream[]){
         {.table = &metrics, .route = "@metrics", .batch_max = 100, .window_ms = 5 * WEIR_SECOND, .retries = 3, .bisect = true, .start = WEIR_LATEST,
             .timeout_ms = 5 * WEIR_MINUTE, .failures = &failures},

@@ -200,4 +200,10 @@ const struct weir_app weir_app_landing_hub = {
         {"$default", unknown, WEIR_PURE},
         {0},
     },
+    .functions = (const struct weir_function[]){
+        {"landinghub-backend-{stage}-websocketConnect", (const char *const[]){"$connect", NULL}},
+        {"landinghub-backend-{stage}-websocketDisconnect", (const char *const[]){"$disconnect", NULL}},
+        {"landinghub-backend-{stage}-websocketDefault", NULL},
+        {0},
+    },
 };

@@ -59,13 +59,13 @@ static void best_update(struct weir_call *call, struct weir_text user, struct we
 
 static void log_update(struct weir_call *call, struct weir_text user, struct weir_text mode, int64_t score)
 {
-    struct weir_json *line = weir_json(call);
-    weir_object(line);
-    weir_member(line, "gameMode", mode);
-    weir_member_integer(line, "score", score);
-    weir_member(line, "userId", user);
-    weir_end(line);
-    weir_log(call, "Leaderboard updated %.*s", WEIR_TEXT(weir_json_text(line)));
+    struct weir_json *fields = weir_json(call);
+    weir_object(fields);
+    weir_member(fields, "gameMode", mode);
+    weir_member_integer(fields, "score", score);
+    weir_member(fields, "userId", user);
+    weir_end(fields);
+    weir_log_event(call, WEIR_INFO, "Leaderboard updated", fields);
 }
 
 void rr_update_leaderboard(struct weir_call *call)
@@ -88,6 +88,7 @@ void rr_update_leaderboard(struct weir_call *call)
     weir_put_new(call, &rr_leaderboard, entry);
     best_update(call, user, mode, score, name);
     rr_stats_game(call, user, mode, score);
+    weir_measure(call, "GameScore", (double)score, "Count", "GameMode", mode);
     log_update(call, user, mode, score);
     weir_ack(call);
 }

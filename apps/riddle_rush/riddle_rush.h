@@ -9,6 +9,11 @@
 
 extern struct weir_table rr_users, rr_leaderboard, rr_performance, rr_connections, rr_best, rr_stats;
 
+/* alarms.c */
+extern const struct weir_alarm rr_alarms[];
+
+extern const struct weir_dashboard rr_dashboards[]; /* dashboard.c */
+
 /* leaderboard.c */
 void rr_update_leaderboard(struct weir_call *call);
 void rr_get_leaderboard(struct weir_call *call);

@@ -124,6 +124,26 @@ static void spoiled(struct weir_call *call)
     }
 }
 
+/* ---- alarms ---- */
+
+/* The action "weir:route:notes/@alarm": whatever an alarm has to say becomes a note on the board "alarms". */
+static void alarm_told(struct weir_call *call)
+{
+    struct weir_text name = WEIR_STR(""), state = WEIR_STR("");
+    const struct weir_value *alarm = weir_in_value(call, "alarmData", true);
+    weir_value_text(weir_value_get(alarm, "alarmName"), &name);
+    weir_value_text(weir_value_get(weir_value_get(alarm, "state"), "value"), &state);
+    if (weir_failed(call) || !name.len)
+        return;
+    struct weir_item *note = weir_item(call);
+    weir_item_text(note, "board", WEIR_STR("alarms"));
+    weir_item_text(note, "id", name);
+    weir_item_text(note, "author", WEIR_STR("weir"));
+    weir_item_text(note, "text", state);
+    weir_item_integer(note, "stars", 0);
+    weir_put(call, &notes, note);
+}
+
 const struct weir_app weir_app_notes = {
     .name = "notes",
     .description = "boards of notes that everybody follows: live tables and a stream consumer",
@@ -136,6 +156,7 @@ const struct weir_app weir_app_notes = {
         {"say", say, WEIR_TICK},
         {"@count", count, WEIR_TICK},
         {"@spoiled", spoiled, WEIR_TICK},
+        {"@alarm", alarm_told, WEIR_TICK},
         {0},
     },
     .streams = (const struct weir_stream[]){

@@ -458,7 +458,8 @@ for (const kind of ['webhook', 'openai'])
       ['bot', 're: before', first.messageId], ['bot', 're: behind it', second.messageId],
     ])
     if (kind === 'openai') assert.equal(team.events.at(-1).headers.authorization, 'Bearer sk-2', 'the key is not the stored one')
-    assert.equal((await again.ask({ type: 'ping' })).type, 'pong')
+    again.send({ type: 'ping' })
+    while ((await again.json()).type !== 'pong'); // the last answer may still be on its way: the history shows it as soon as it is durable
     await again.close(1000)
     await quiet(server)
   })
