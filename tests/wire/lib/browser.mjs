@@ -8,6 +8,17 @@ import { atEnd } from './weir.mjs'
 
 const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
 
+/** A browser with a profile of its own, at an empty page. */
+export async function openBrowser(t, { args = [], ...options } = {}) {
+  const profile = mkdtempSync(path.join(tmpdir(), 'weir-chromium-'))
+  const context = await chromium.launchPersistentContext(profile, { executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: [...flags, ...args], ...options })
+  atEnd(t, async () => {
+    await context.close()
+    rmSync(profile, { recursive: true, force: true })
+  })
+  return context.pages()[0] ?? (await context.newPage())
+}
+
 /** A page; `evaluate` runs in it. The origin is http://<host>:<some port>. */
 export async function browserPage(t, host = '127.0.0.1') {
   const pages = http.createServer((request, response) => {
@@ -15,15 +26,11 @@ export async function browserPage(t, host = '127.0.0.1') {
     response.end('<!doctype html><title>a page</title>')
   })
   await new Promise((resolve) => pages.listen(0, '127.0.0.1', resolve))
-  const profile = mkdtempSync(path.join(tmpdir(), 'weir-chromium-'))
-  const context = await chromium.launchPersistentContext(profile, { executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: [...flags, ...(host === '127.0.0.1' ? [] : [`--host-resolver-rules=MAP ${host} 127.0.0.1`])] })
   atEnd(t, async () => {
-    await context.close()
     pages.closeAllConnections()
     pages.close()
-    rmSync(profile, { recursive: true, force: true })
   })
-  const page = context.pages()[0] ?? (await context.newPage())
+  const page = await openBrowser(t, { args: host === '127.0.0.1' ? [] : [`--host-resolver-rules=MAP ${host} 127.0.0.1`] })
   await page.goto(`http://${host}:${pages.address().port}/`)
   return page
 }

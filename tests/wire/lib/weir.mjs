@@ -114,15 +114,15 @@ class Server {
   }
 
   async launch() {
-    const { config, threads = 1, driven = true, args = [], env = {} } = this.options
-    const all = ['serve', '--listen', '127.0.0.1:0', '--data', path.join(this.folder, 'data'), '--io-threads', String(threads)]
+    const { config, threads = 1, driven = true, port = 0, args = [], env = {}, program: binary = program } = this.options
+    const all = ['serve', '--listen', `127.0.0.1:${port}`, '--data', path.join(this.folder, 'data'), '--io-threads', String(threads)]
     if (driven) all.push('--driven-clock')
     if (config) {
       const file = path.join(this.folder, 'weir.yaml')
       writeFileSync(file, config)
       all.push('--config', file)
     }
-    const child = spawn(program, [...all, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } })
+    const child = spawn(binary, [...all, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } })
     children.add(child)
     this.child = child
     this.ended = new Promise((resolve) => {
@@ -191,7 +191,7 @@ class Server {
 }
 
 /**
- * Options: config (YAML text), threads, driven (default true), args, env, folder.
+ * Options: config (YAML text), threads, driven (default true), port (default: any), args, env, folder, program (instead of the one under test).
  * The test's end stops the server, which must exit with 0.
  */
 export async function start(t, options = {}) {
