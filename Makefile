@@ -1,11 +1,11 @@
 # A thin front: CMake and its presets build, scripts/ set the machine up. `make run` and `make test` need git and make alone.
 .DEFAULT_GOAL := build
-.PHONY: run build setup test wire bench fuzz asan tsan coverage soak format clean help
+.PHONY: run build setup test wire bench fuzz asan tsan coverage soak package package-test format clean help
 FUZZ_SECONDS ?= 60
 RUN_ARGS ?= --data ./data
 
 help:
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: ## installs what building needs
 	@scripts/setup.sh
@@ -39,6 +39,12 @@ coverage: ## line coverage of the unit tests
 
 soak: ## the long proofs, whole
 	@WEIR_SOAK=1 scripts/test.sh
+
+package: ## Debian packages: build/packages
+	@scripts/setup.sh --package && scripts/package.sh
+
+package-test: package ## installs, upgrades and removes them in a fresh Debian (root, debootstrap)
+	@scripts/setup.sh --package-test && tests/package/chroot.sh build
 
 format: ## the C files, in the project's style
 	@scripts/setup.sh --format

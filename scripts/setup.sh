@@ -3,6 +3,7 @@
 #   scripts/setup.sh          what building takes
 #   scripts/setup.sh --test   what the tests take too
 #   scripts/setup.sh --bench  the peers that the benchmarks measure beside weir
+#   scripts/setup.sh --package what the Debian packages take; --package-test what their test in a chroot takes
 #   scripts/setup.sh --format what `make format` takes
 # WEIR_NO_INSTALL=1 only says what is missing.
 set -euo pipefail
@@ -10,8 +11,9 @@ cd "$(dirname "$0")/.."
 
 build_packages="cmake ninja-build gcc g++ pkg-config librocksdb-dev libsimdjson-dev libnghttp2-dev libcurl4-openssl-dev libyaml-dev libpcre2-dev
     libcmocka-dev libssl-dev zlib1g-dev"
-test_packages="clang libclang-rt-14-dev python3"
-node_oldest=20
+package_packages="dpkg-dev file gzip"
+test_packages="clang libclang-rt-14-dev python3 $package_packages"
+node_oldest=20.19
 
 missing_packages() {
     # One call for all of them: dpkg-query answers in a few milliseconds, apt in a few hundred.
@@ -44,20 +46,18 @@ install_packages() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >"$scratch/apt" 2>&1 || { cat "$scratch/apt" >&2; exit 1; }
 }
 
-# Nothing when there is no such program.
-node_major() {
-    command -v "$1" >/dev/null || return 0
-    "$1" --version | sed -E 's/^v([0-9]+).*/\1/'
+# False, too, when there is no such program.
+node_is_new() {
+    command -v "$1" >/dev/null || return 1
+    printf '%s\n' "$node_oldest" "$("$1" --version | tr -d v)" | sort -C -V
 }
 
-# Node for the tests: the machine's own when it is new enough, else one that belongs to this project alone.
+# Node for the page's build and for the tests: the machine's own when it is new enough, else one that belongs to this project alone.
 setup_node() {
-    local major
-    major=$(node_major node)
-    if [ "${major:-0}" -ge $node_oldest ] && command -v npm >/dev/null; then
+    if node_is_new node && command -v npm >/dev/null; then
         return 0
     fi
-    if [ -x .tools/bin/node ] && [ "$(node_major .tools/bin/node)" -ge $node_oldest ] && [ -e .tools/bin/npm ]; then
+    if node_is_new .tools/bin/node && [ -e .tools/bin/npm ]; then
         return 0
     fi
     command -v npm >/dev/null || install_packages nodejs npm
@@ -76,16 +76,22 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 # shellcheck disable=SC2086
 install_packages $build_packages
+setup_node
 if [ "${1:-}" = "--bench" ]; then
-    setup_node
-    install_packages nginx-light libnginx-mod-nchan
+    install_packages nginx-light libnginx-mod-nchan jq sqlite3
+elif [ "${1:-}" = "--package" ]; then
+    # shellcheck disable=SC2086
+    install_packages $package_packages
+elif [ "${1:-}" = "--package-test" ]; then
+    # shellcheck disable=SC2086
+    install_packages $package_packages debootstrap systemd python3 curl linux-libc-dev
 elif [ "${1:-}" = "--format" ]; then
     install_packages clang-format
 elif [ "${1:-}" = "--test" ]; then
     # shellcheck disable=SC2086
     install_packages $test_packages
-    setup_node
     command -v aws >/dev/null || install_packages awscli
     python3 -c 'import boto3' 2>/dev/null || /usr/bin/python3 -c 'import boto3' 2>/dev/null || install_packages python3-boto3
     command -v chromium >/dev/null || command -v chromium-browser >/dev/null || install_packages chromium
+    [ -n "${WEIR_NO_INSTALL:-}" ] || scripts/prometheus.sh >/dev/null || echo "prometheus could not be fetched: its test will be left out" >&2
 fi

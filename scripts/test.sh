@@ -46,7 +46,7 @@ wire_tests() {
         cp tests/wire/package-lock.json tests/wire/node_modules/.installed-lock.json
     fi
     local files
-    mapfile -t files < <(find tests/wire tests/faults -name node_modules -prune -o -name '*.test.mjs' -print | sort)
+    mapfile -t files < <(find tests/wire tests/faults tests/package -name node_modules -prune -o -name '*.test.mjs' -print | sort)
     [ ${#files[@]} -gt 0 ] || return 0
     node --test --test-concurrency="${WEIR_WIRE_JOBS:-1}" --test-reporter=spec --test-reporter-destination=stdout --test-reporter=tap --test-reporter-destination="$logs/wire.tap" \
         "${files[@]}" >"$logs/wire" 2>&1
@@ -67,9 +67,9 @@ wire_tests() {
 
 must scripts/setup.sh --test
 if [ "${1:-}" = "--wire-only" ]; then
-    must scripts/build.sh release weir faults
+    must scripts/build.sh release weir faults package_files
 else
-    must scripts/build.sh release
+    must scripts/build.sh release all package_files
     unit_tests
 fi
 wire_tests
