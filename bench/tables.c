@@ -169,7 +169,7 @@ static void http_answered(struct http *h, size_t len)
 {
     h->busy = false;
     window.progress_ns = now_ns();
-    if (memcmp(h->in, "HTTP/1.1 200", 12) != 0) {
+    if (memcmp(h->in, "HTTP/1.1 200", 12) != 0 && memcmp(h->in, "HTTP/1.1 204", 12) != 0) {
         window.failed++;
         if (failure[0] == 0)
             snprintf(failure, sizeof(failure), "%.*s", (int)(len < sizeof(failure) ? len : sizeof(failure) - 1), h->in);
@@ -311,7 +311,7 @@ static void print_result(void)
     histogram_print(&window.latency);
     printf("}\n");
     if (window.failed != 0)
-        fprintf(stderr, "tables: %" PRIu64 " answers were no 200; the first: %s\n", window.failed, failure);
+        fprintf(stderr, "tables: %" PRIu64 " answers were no 200 or 204; the first: %s\n", window.failed, failure);
 }
 
 static void read_options(int count, char **args)

@@ -164,14 +164,20 @@ for (const rule of ['pwrite ENOSPC', 'pwrite EDQUOT']) {
     const ada = await player(server, 'ada')
     const reader = await player(server, 'reader')
     await log(ada, 'ada')
-    faults.set(rule)
-    ada.send({ action: 'logPerformance', data: { metricName: 'm', duration: 1, timestamp: 1 } })
-    await faults.injected(rule)
-    await until('it is told', async () => (await health(server))[0] === 503)
-    assert.equal(await logged(reader, 'ada'), 1, 'reads go on')
-    assert.deepEqual(ada.queue, [])
-    faults.clear()
-    assert.equal((await ada.json()).type, 'ack')
+    let answer
+    // The server's own figures of a second may be what meets the full disk first; then ada's write is refused, and told so.
+    for (let attempt = 0; attempt < 10 && answer?.type !== 'ack'; attempt++) {
+      faults.set(rule)
+      ada.send({ action: 'logPerformance', data: { metricName: 'm', duration: 1, timestamp: 1 } })
+      await faults.injected(rule)
+      await until('it is told', async () => (await health(server))[0] === 503)
+      assert.equal(await logged(reader, 'ada'), 1, 'reads go on')
+      assert.ok(ada.queue.every(({ text }) => JSON.parse(text).error === 'DISK_FULL'), 'nothing is announced')
+      faults.clear()
+      answer = await ada.json()
+      await until('it heals', async () => (await health(server))[0] === 200)
+    }
+    assert.equal(answer.type, 'ack')
     assert.equal(await logged(reader, 'ada'), 2)
     assert.deepEqual(await health(server), [200, 'ok'])
     for (const client of [ada, reader]) await client.close(1000)
