@@ -256,6 +256,18 @@ test('verifications of tokens, and why they fail', async (t) => {
   await house.quiet()
 })
 
+test('of a good token the user is known, and never the token', async (t) => {
+  const house = await open(t, 'operations:\n  authentication_jwt_verification: {memoryMax: 1B}')
+  const given = token({ sub: 'ada', name: 'Ada L', email: 'ada@example.com', groups: ['red', 'blue'], exp: seconds(await house.server.now(), 60) })
+  const ada = await connect(`${house.server.ws}/conversation?token=${given}`)
+  const line = await house.line('/aws/lambda/websocket_connection-dev', '{ $.operation = "authentication_jwt_verification" && $.figure = "MemoryUsage" }')
+  assert.deepEqual([line.message, line.userId, line.username, line.email, line.groups, line.tokenLength, line.hasToken, line.success, line.threshold],
+    ['Performance threshold exceeded', 'ada', 'Ada L', 'ada@example.com', 'red,blue', given.length, true, true, 1])
+  assert.ok(!house.server.stderr.includes(given.slice(-20)) && !JSON.stringify(line).includes(given.slice(-20)))
+  await ada.close(1000)
+  await house.quiet()
+})
+
 test('what failed in the bot fails the processing, not the handler', async (t) => {
   const team = await backend(t, ({ message }) => (message === 'bad' ? { status: 500 } : { body: { message: `re: ${message}` } }))
   const house = await open(t, `bot: {webhook: "${team.url}"}`)
