@@ -23,6 +23,18 @@ static int check_text(struct text text, size_t max, const char *what, struct err
     return memchr(text.data, 0, text.len) ? err_set(err, ERR_INVALID, "%s must not hold a NUL", what) : 0;
 }
 
+int watch_name_copy(struct arena *arena, const struct watch_name *name, struct watch_name *out)
+{
+    struct watch_dimension *dimension = arena_array(arena, name->dimensions + 1, sizeof(*dimension));
+    *out = (struct watch_name){arena_copy(arena, name->space), arena_copy(arena, name->name), dimension, name->dimensions};
+    bool made = dimension && out->space.data && out->name.data;
+    for (size_t i = 0; i < name->dimensions && made; i++) {
+        dimension[i] = (struct watch_dimension){arena_copy(arena, name->dimension[i].name), arena_copy(arena, name->dimension[i].value)};
+        made = dimension[i].name.data && dimension[i].value.data;
+    }
+    return made ? 0 : ERR_MEMORY;
+}
+
 int watch_name_check(const struct watch_name *name, struct err *err)
 {
     int code = check_text(name->space, WATCH_NAMESPACE_MAX, "the namespace", err);

@@ -46,6 +46,8 @@ int watch_name_check(const struct watch_name *name, struct err *err);
    look-ups in memory. Writes up to WATCH_FLAT_MAX bytes; 0: it needs more. */
 #define WATCH_FLAT_MAX 2048
 size_t watch_name_flat(const struct watch_name *name, char out[WATCH_FLAT_MAX]);
+/* With all its texts, in the arena. 0 or ERR_MEMORY. */
+int watch_name_copy(struct arena *arena, const struct watch_name *name, struct watch_name *out);
 /* 0, ERR_NOT_FOUND, ERR_COLD, ERR_CORRUPT, ERR_MEMORY. */
 int watch_series_find(struct store_view *view, struct arena *arena, const struct watch_name *name, struct watch_series *series);
 /* State thread, inside a call: finds or makes it, and notes that it was put to. `made` (may be NULL): whether it is new. ERR_FULL, and the same. */

@@ -188,18 +188,6 @@ struct searching {
     int64_t since_ms;
 };
 
-static int copy_name(struct arena *arena, const struct watch_name *name, struct watch_name *out)
-{
-    struct watch_dimension *dimension = arena_array(arena, name->dimensions + 1, sizeof(*dimension));
-    *out = (struct watch_name){arena_copy(arena, name->space), arena_copy(arena, name->name), dimension, name->dimensions};
-    bool made = dimension && out->space.data && out->name.data;
-    for (size_t i = 0; i < name->dimensions && made; i++) {
-        dimension[i] = (struct watch_dimension){arena_copy(arena, name->dimension[i].name), arena_copy(arena, name->dimension[i].value)};
-        made = dimension[i].name.data && dimension[i].value.data;
-    }
-    return made ? 0 : ERR_MEMORY;
-}
-
 static int on_found(void *context, struct text key, const struct watch_series *series)
 {
     struct searching *searching = context;
@@ -208,7 +196,7 @@ static int on_found(void *context, struct text key, const struct watch_series *s
         return 0;
     if (searching->count == WIDGET_SEARCH_MAX)
         return 1;
-    return copy_name(searching->plot->ask->arena, &series->name, &searching->name[searching->count++]);
+    return watch_name_copy(searching->plot->ask->arena, &series->name, &searching->name[searching->count++]);
 }
 
 static struct text values_of(struct arena *arena, const struct watch_name *name, struct text first)
