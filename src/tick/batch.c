@@ -263,6 +263,21 @@ int tick_id_time(struct text id, int64_t *time_ms)
     return 0;
 }
 
+bool tick_id_is_own(const struct tick *tick, struct text id)
+{
+    unsigned __int128 rest = 0;
+    if (id.len != TICK_ID_TEXT)
+        return false;
+    for (size_t i = 9; i < TICK_ID_TEXT; i++) {
+        const char *digit = id.data[i] ? strchr(id_digits, id.data[i]) : NULL;
+        if (!digit)
+            return false;
+        rest = rest << 5 | (unsigned)(digit - id_digits);
+    }
+    uint64_t mask = (UINT64_C(1) << ID_EPOCH_BITS) - 1;
+    return ((uint64_t)(rest >> ID_COUNTER_BITS) & mask) == (tick->epoch & mask);
+}
+
 void tick_id(struct tick *tick, char out[TICK_ID_TEXT + 1])
 {
     tick_id_at(tick, tick_now_ms(tick), out);

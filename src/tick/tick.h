@@ -130,6 +130,8 @@ uint32_t tick_call_number(const struct tick *tick); /* of the running call withi
 /* A unique id that sorts by time: 26 characters of Crockford base32 (48 bits of ms, 24 of the journal's epoch, 58 of a counter): no two are equal, also when the
    clock stands still or the program starts again. Ids are not secrets: the next one can be guessed. Terminated. */
 void tick_id(struct tick *tick, char out[TICK_ID_TEXT + 1]);
+/* Whether an id was made by this run of the program, not by an earlier one: what a start finds in the tables and shall take up again is not its own. Any thread. */
+bool tick_id_is_own(const struct tick *tick, struct text id);
 #define TICK_ALL_SINKS UINT32_MAX
 #define TICK_EFFECTS_MAX ((size_t)1 << 20) /* entries of one sink in one tick; beyond: ERR_MEMORY */
 /* Emits an effect to one sink, or the same pointer to all of them (then deliver is called once on each: count references). `bytes` counts towards the sink's

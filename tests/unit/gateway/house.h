@@ -24,6 +24,7 @@ struct house {
     atomic_bool held;             /* fsync waits */
     size_t credit_max;            /* 0: the default */
     int io_threads;               /* 0: 1 */
+    void (*ticking)(struct house *); /* may be NULL: the tick runs, the gateway does not yet */
     struct store *store;
     struct journal *journal;
     struct worker_pool *workers;
@@ -117,6 +118,8 @@ static UNUSED void house_start(struct house *h)
     must(tick_create(&h->tick, &tick, &err), &err);
     must(gateway_define_tables(h->gateway, h->tick, &err), &err);
     must(tick_start(h->tick, &err), &err);
+    if (h->ticking)
+        h->ticking(h);
     must(gateway_start(h->gateway, h->net, h->tick, &err), &err);
     must(net_server_start(h->net, &err), &err);
     h->client.server = h->net;

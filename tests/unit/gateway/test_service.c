@@ -58,6 +58,12 @@ static void on_later(struct weir_call *call)
     weir_ack(call);
 }
 
+static void on_later_ask(struct weir_call *call)
+{
+    weir_later(call, 60000, "@ask", NULL);
+    weir_ack(call);
+}
+
 static void on_remind(struct weir_call *call)
 {
     count_up(call, "reminders");
@@ -97,6 +103,7 @@ static void on_join(struct weir_call *call)
     weir_ack(call);
 }
 
+enum { HOOK = 11 };
 static char hook[64];
 static struct gw_route_config routes[] = {
     {.key = {"ask", 3}, .handler = on_ask},
@@ -105,10 +112,12 @@ static struct gw_route_config routes[] = {
     {.key = {"@fail", 5}, .handler = on_fail},
     {.key = {"later", 5}, .handler = on_later},
     {.key = {"@remind", 7}, .handler = on_remind},
+    {.key = {"@ask", 4}, .handler = on_ask},
+    {.key = {"laterAsk", 8}, .handler = on_later_ask},
     {.key = {"count", 5}, .handler = on_count, .route_class = WEIR_READ},
     {.key = {"last", 4}, .handler = on_last, .route_class = WEIR_READ},
     {.key = {"join", 4}, .handler = on_join},
-    {.key = {"hook", 4}, .url = {hook, 0}, .has_response = true},
+    [HOOK] = {.key = {"hook", 4}, .url = {hook, 0}, .has_response = true},
 };
 
 static int setup(void **state)
@@ -116,10 +125,10 @@ static int setup(void **state)
     (void)state;
     answered = reminded = 0;
     request_ms = 29000;
-    routes[9].timeout_ms = 29000;
+    routes[HOOK].timeout_ms = 29000;
     backend_start(&backend);
     strcpy(hook, backend.url);
-    routes[9].url = text_of(hook);
+    routes[HOOK].url = text_of(hook);
     house_init(&house, routes, sizeof(routes) / sizeof(routes[0]), tables, 1);
     house.api.retain_rooms = true;
     house.io_threads = 2;
@@ -186,6 +195,31 @@ static void a_request_without_an_answer_is_sent_again_after_a_restart(void **sta
     say(fd, "{\"action\":\"count\",\"id\":\"answers\"}", "{\"n\":1}");
     assert_int_equal(backend.asked, 3);
     assert_int_equal(answered, 1);
+    ws_shut(fd);
+}
+
+static void wait_for_row(struct house *h)
+{
+    WAIT_FOR(house_rows(h, STORE_SPACE_FETCH) == 1);
+}
+
+/* A deferred call that is due runs before the services have looked for what an earlier run left. */
+static void a_request_of_this_run_is_not_taken_for_one_that_was_left(void **state)
+{
+    (void)state;
+    int fd = house_socket(&house);
+    say(fd, "{\"action\":\"laterAsk\"}", "\"ack\"");
+    close(fd);
+    house_stop(&house);
+    clock_advance(61000);
+    house.ticking = wait_for_row;
+    house_start(&house);
+    house.ticking = NULL;
+    WAIT_FOR(answered == 1);
+    WAIT_FOR(house_rows(&house, STORE_SPACE_FETCH) == 0);
+    fd = house_socket(&house);
+    say(fd, "{\"action\":\"count\",\"id\":\"answers\"}", "{\"n\":1}");
+    assert_int_equal(backend.asked, 1);
     ws_shut(fd);
 }
 
@@ -324,7 +358,7 @@ static void a_silent_backend_is_late(void **state)
 {
     char out[512];
     (void)state;
-    routes[9].timeout_ms = 300;
+    routes[HOOK].timeout_ms = 300;
     house_stop(&house);
     house_start(&house);
     backend.mood = BACKEND_SILENT;
@@ -363,6 +397,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(an_answer_is_a_call_and_takes_the_row_along),
         T(a_request_without_an_answer_is_sent_again_after_a_restart),
+        T(a_request_of_this_run_is_not_taken_for_one_that_was_left),
         T(attempts_end_and_the_route_hears_it),
         T(a_route_that_fails_does_not_ask_for_ever),
         T(an_answer_waits_for_the_disk),

@@ -165,7 +165,10 @@ static void ids_are_unique_and_sorted_while_the_clock_stands(void **state)
         assert_int_equal(strlen(seen_ids[i]), TICK_ID_TEXT);
         assert_int_equal(strspn(seen_ids[i], "0123456789ABCDEFGHJKMNPQRSTVWXYZ"), TICK_ID_TEXT);
         assert_true(i == 0 || strcmp(seen_ids[i - 1], seen_ids[i]) < 0);
+        assert_int_equal(tick_id_is_own(f->tick, text_of(seen_ids[i])), i >= 2 * IDS); /* of this run */
     }
+    assert_false(tick_id_is_own(f->tick, TEXT("")));
+    assert_false(tick_id_is_own(f->tick, TEXT("no id of ours, and 26 long")));
     fixture_close(f);
     clock_freeze(-1);
 }
