@@ -18,6 +18,7 @@
     X(net_queue_bytes, GAUGE, "bytes waiting in output queues")                                                        \
     X(net_tls_handshakes, COUNTER, "TLS handshakes finished")                                                          \
     X(net_tls_failures, COUNTER, "TLS handshakes that failed")                                                         \
+    X(net_plain_refused, COUNTER, "plain connections refused where TLS is demanded")                                   \
     X(net_buffers, GAUGE, "buffers held by connections")                                                               \
     X(http_requests, COUNTER, "HTTP requests parsed")                                                                  \
     X(http_bad_requests, COUNTER, "HTTP requests refused as malformed")                                                \
@@ -82,6 +83,7 @@
     X(fetch_failures, COUNTER, "outgoing HTTP requests that failed")                                                   \
     X(fetch_circuit_open, COUNTER, "outgoing HTTP requests refused by an open circuit")                                \
     X(fetch_in_flight, GAUGE, "outgoing HTTP requests in flight")                                                      \
+    X(fetch_forbidden, COUNTER, "webhooks and requests of applications to addresses that are not allowed")             \
     X(live_subscriptions, GAUGE, "subscriptions to live tables")                                                       \
     X(live_changes, COUNTER, "changes queued to subscribers of live tables")                                           \
     X(live_snapshots, COUNTER, "snapshots begun for subscribers")                                                      \
@@ -92,6 +94,9 @@
     X(stream_failures, COUNTER, "batches that a stream consumer failed on")                                            \
     X(stream_dead_letters, COUNTER, "records that a stream consumer gave up")                                          \
     X(stream_iterator_age_ms, GAUGE, "age of the oldest record that a stream consumer has not taken")                  \
+    X(records_subscriptions, GAUGE, "subscriptions of registered consumers to shards that are open")                    \
+    X(destination_records, COUNTER, "changes of tables put to streams of records")                                      \
+    X(records_pushed, COUNTER, "records pushed to subscriptions")                                                       \
     X(records_written, COUNTER, "records put to streams of records, those of calls that were undone included")          \
     X(records_read, COUNTER, "records read from streams of records")                                                    \
     X(records_expired, COUNTER, "records deleted when their retention had passed")                                      \
@@ -103,6 +108,8 @@
     X(logs_lines_dropped, COUNTER, "log lines of applications and of weir itself that found no room")                  \
     X(logs_events_put, COUNTER, "log events put to log streams, those of calls that were undone included")              \
     X(logs_puts_refused, COUNTER, "puts refused because packing had not kept up with their log stream")                 \
+    X(logs_deliveries, COUNTER, "batches of log events that subscription filters have brought to a destination")          \
+    X(logs_deliveries_dropped, COUNTER, "batches of log events whose destination is not there, or does not take them")    \
     X(logs_chunks_packed, COUNTER, "chunks of log events packed")                                                       \
     X(logs_events_expired, COUNTER, "log events deleted when their retention had passed")                               \
     X(logs_queries, COUNTER, "log queries started")                                                                    \

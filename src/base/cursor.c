@@ -66,10 +66,9 @@ struct text cursor_take(struct cursor *c, size_t n)
     return at || (n == 0 && !c->failed) ? text_make(at, n) : TEXT_NONE;
 }
 
-struct text cursor_bytes(struct cursor *c)
+struct text cursor_bytes_long(struct cursor *c)
 {
-    bool is_short = !c->failed && c->at < c->end && *c->at < 0x80;
-    uint64_t n = is_short ? *c->at++ : cursor_varint(c);
+    uint64_t n = cursor_varint(c);
     if (c->failed || n > cursor_left(c)) {
         c->failed = true;
         return TEXT_NONE;

@@ -32,6 +32,15 @@ uint32_t cursor_be32(struct cursor *c);
 uint64_t cursor_be64(struct cursor *c);
 uint64_t cursor_varint(struct cursor *c);      /* refuses more than 10 bytes, overlong final bytes and overflow */
 struct text cursor_take(struct cursor *c, size_t n);
-struct text cursor_bytes(struct cursor *c);    /* a varint length, then that many bytes; borrows */
+struct text cursor_bytes_long(struct cursor *c);
+/* A varint length, then that many bytes; borrows. */
+static inline struct text cursor_bytes(struct cursor *c)
+{
+    if (c->failed || c->at == c->end || *c->at >= 0x80 || *c->at > c->end - c->at - 1)
+        return cursor_bytes_long(c);
+    struct text bytes = text_make(c->at + 1, *c->at);
+    c->at += 1 + bytes.len;
+    return bytes;
+}
 
 #endif

@@ -8,6 +8,8 @@
 uint64_t hash_bytes(struct text bytes);
 /* CRC-32C (Castagnoli), hardware where there is any; start with 0, feed on. */
 uint32_t hash_crc32c(uint32_t crc, const void *bytes, size_t len);
+/* CRC-32 as gzip has it, likewise. */
+uint32_t hash_crc32(uint32_t crc, const void *bytes, size_t len);
 /* From the kernel; the process ends if it has none. */
 void random_bytes(void *out, size_t len);
 /* A fast per-thread generator seeded from the kernel: jitter, sampling; never secrets. */

@@ -175,19 +175,38 @@ static inline bool copy_word(char *to, const char *from)
     return word_is_plain(word);
 }
 
+/* Fewer than eight bytes, as most names have: a first and a last piece that may overlap. */
+static inline bool copy_short(char *to, const char *from, size_t len)
+{
+    uint64_t word = SWAR(' ');
+    if (len >= 4) {
+        uint32_t first, last;
+        memcpy(&first, from, 4);
+        memcpy(&last, from + len - 4, 4);
+        memcpy(to, &first, 4);
+        memcpy(to + len - 4, &last, 4);
+        word = first | (uint64_t)last << 32;
+    } else if (len >= 2) {
+        uint16_t first, last;
+        memcpy(&first, from, 2);
+        memcpy(&last, from + len - 2, 2);
+        memcpy(to, &first, 2);
+        memcpy(to + len - 2, &last, 2);
+        word = (word & UINT64_C(0xffffffff00000000)) | first | (uint32_t)last << 16;
+    } else if (len) {
+        to[0] = from[0];
+        word = (word & ~UINT64_C(0xff)) | (unsigned char)from[0];
+    }
+    return word_is_plain(word);
+}
+
 /* Copies in one pass what is plain ASCII, which nearly every string is; false as soon as something is not (what was written then counts for nothing). The
    last piece overlaps the one before. */
 static bool copy_plain(char *to, const char *from, size_t len)
 {
     size_t at = 0;
-    if (len < 8) {
-        for (; at < len; at++) {
-            to[at] = from[at];
-            if (!is_plain((unsigned char)from[at]) || (unsigned char)from[at] >= 0x80)
-                return false;
-        }
-        return true;
-    }
+    if (len < 8)
+        return copy_short(to, from, len);
 #if defined(__SSE2__)
     const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'), space = _mm_set1_epi8(0x20);
     for (; len - at >= 16; at += 16) {
@@ -205,18 +224,10 @@ static bool copy_plain(char *to, const char *from, size_t len)
     return at == len || copy_word(to + len - 8, from + len - 8);
 }
 
-int json_escape(struct buf *out, struct text value)
+/* The general way: with escapes and repairs. */
+static int escape_slowly(struct buf *out, struct text value)
 {
     size_t before = out->len;
-    if (value.len <= SIZE_MAX - 2 && !buf_reserve(out, value.len + 2)) {
-        char *to = out->data + before;
-        to[0] = '"';
-        if (copy_plain(to + 1, value.data, value.len)) {
-            to[value.len + 1] = '"';
-            out->len = before + value.len + 2;
-            return 0;
-        }
-    }
     bool failed_before = out->failed;
     out->failed = false;
     if (value.len <= SIZE_MAX - 2)
@@ -235,6 +246,30 @@ int json_escape(struct buf *out, struct text value)
     return 0;
 }
 
+/* open "value" close with one look for room, when nothing in the value needs more than a copy; else false and nothing is added. */
+static inline bool add_plain(struct buf *out, struct text open, struct text value, struct text close)
+{
+    size_t frame = open.len + close.len + 2;
+    if (value.len > SIZE_MAX - frame || (value.len + frame > out->cap - out->len && buf_reserve(out, value.len + frame)))
+        return false;
+    char *to = out->data + out->len;
+    memcpy(to, open.data, open.len);
+    to += open.len;
+    *to++ = '"';
+    if (!copy_plain(to, value.data, value.len))
+        return false;
+    to += value.len;
+    *to++ = '"';
+    memcpy(to, close.data, close.len);
+    out->len += value.len + frame;
+    return true;
+}
+
+int json_escape(struct buf *out, struct text value)
+{
+    return add_plain(out, TEXT(""), value, TEXT("")) ? 0 : escape_slowly(out, value);
+}
+
 void json_text(struct json_writer *w, struct text value)
 {
     begin_item(w);
@@ -244,8 +279,10 @@ void json_text(struct json_writer *w, struct text value)
 void json_wrapped_text(struct json_writer *w, struct text open, struct text value, struct text close)
 {
     begin_item(w);
+    if (add_plain(w->out, open, value, close))
+        return;
     buf_add_text(w->out, open);
-    json_escape(w->out, value);
+    escape_slowly(w->out, value);
     buf_add_text(w->out, close);
 }
 
@@ -258,8 +295,10 @@ void json_name_text(struct json_writer *w, struct text name)
 {
     ASSERT(w->depth > 0 && !w->after_name);
     begin_item(w);
-    json_escape(w->out, name);
-    buf_add_char(w->out, ':');
+    if (!add_plain(w->out, TEXT(""), name, TEXT(":"))) {
+        escape_slowly(w->out, name);
+        buf_add_char(w->out, ':');
+    }
     w->after_name = true;
 }
 

@@ -15,7 +15,10 @@ bool text_equal_nocase(struct text a, struct text b)
 {
     if (a.len != b.len)
         return false;
-    for (size_t i = 0; i < a.len; i++)
+    size_t same = 0; /* mostly both are written alike */
+    while (a.len - same >= 8 && memcmp(a.data + same, b.data + same, 8) == 0)
+        same += 8;
+    for (size_t i = same; i < a.len; i++)
         if (a.data[i] != b.data[i] && ascii_lower((unsigned char)a.data[i]) != ascii_lower((unsigned char)b.data[i]))
             return false;
     return true;

@@ -16,13 +16,13 @@
 
 /* ---- hashes ---- */
 
-static uint32_t crc_model(const unsigned char *at, size_t len)
+static uint32_t crc_model(const unsigned char *at, size_t len, uint32_t polynomial)
 {
     uint32_t crc = UINT32_MAX;
     while (len--) {
         crc ^= *at++;
         for (int i = 0; i < 8; i++)
-            crc = crc & 1 ? crc >> 1 ^ 0x82f63b78u : crc >> 1;
+            crc = crc & 1 ? crc >> 1 ^ polynomial : crc >> 1;
     }
     return ~crc;
 }
@@ -38,10 +38,28 @@ static void test_crc32c(void **state)
     for (size_t i = 0; i < sizeof(bytes); i++)
         bytes[i] = (unsigned char)(i * 151 + 3);
     for (size_t len = 0; len < 260; len++) {
-        uint32_t expected = crc_model(bytes + len % 9, len);
+        uint32_t expected = crc_model(bytes + len % 9, len, 0x82f63b78u);
         assert_int_equal(hash_crc32c(0, bytes + len % 9, len), expected);
         for (size_t split = 0; split <= len; split += 7)
             assert_int_equal(hash_crc32c(hash_crc32c(0, bytes + len % 9, split), bytes + len % 9 + split, len - split), expected);
+    }
+}
+
+static void test_crc32(void **state)
+{
+    (void)state;
+    static unsigned char bytes[5000];
+    assert_int_equal(hash_crc32(0, "123456789", 9), 0xcbf43926); /* the check value of every catalogue of CRCs */
+    assert_int_equal(hash_crc32(0, "", 0), 0);
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (unsigned char)(i * i * 151 + i * 3 + (i >> 7));
+    for (size_t len = 0; len < sizeof(bytes); len += len < 300 ? 1 : 173) {
+        const unsigned char *at = bytes + len % 9;
+        size_t n = len < sizeof(bytes) - 9 ? len : len - 9;
+        uint32_t expected = crc_model(at, n, 0xedb88320u);
+        assert_int_equal(hash_crc32(0, at, n), expected);
+        for (size_t split = 0; split <= n; split += 1 + n / 11)
+            assert_int_equal(hash_crc32(hash_crc32(0, at, split), at + split, n - split), expected);
     }
 }
 
@@ -193,7 +211,7 @@ int main(int argc, char **argv)
 {
     (void)argc;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_crc32c), cmocka_unit_test(test_hash_bytes),      cmocka_unit_test(test_random),
+        cmocka_unit_test(test_crc32c), cmocka_unit_test(test_crc32), cmocka_unit_test(test_hash_bytes),      cmocka_unit_test(test_random),
         cmocka_unit_test(test_map_model), cmocka_unit_test(test_map_binary_keys), cmocka_unit_test(test_list),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -580,6 +580,41 @@ static void test_wrapped(void **state)
     buf_fini(&out);
 }
 
+/* Strings of every small length with one byte of each kind at each place: what is copied in pieces must come out as what is looked at byte by byte. */
+static void test_write_short_strings(void **state)
+{
+    (void)state;
+    static const char special[] = {'"', '\\', '\n', 0x1f, 0x20, 0x7f, 'x', (char)0x80, (char)0xff, 0};
+    static const char *const escaped[] = {"\\\"", "\\\\", "\\n", "\\u001f", " ", "\x7f", "x", "\xef\xbf\xbd", "\xef\xbf\xbd", "\\u0000"};
+    for (size_t len = 1; len < 40; len++)
+        for (size_t at = 0; at < len; at++)
+            for (size_t kind = 0; kind < sizeof(special); kind++) {
+                char *value = malloc(len), expected[64], *end = expected; /* exact: a read behind it is seen */
+                struct json_writer w;
+                struct buf out;
+                *end++ = '"';
+                for (size_t i = 0; i < len; i++) {
+                    value[i] = i == at ? special[kind] : (char)('a' + i % 26);
+                    end = i == at ? stpcpy(end, escaped[kind]) : (*end = value[i], end + 1);
+                }
+                *end++ = '"';
+                buf_init(&out, 256);
+                json_writer_init(&w, &out);
+                json_begin_object(&w);
+                json_name_text(&w, text_make(value, len));
+                json_wrapped_text(&w, TEXT("{\"S\":"), text_make(value, len), TEXT("}"));
+                json_end_object(&w);
+                size_t n = (size_t)(end - expected);
+                assert_int_equal(out.len, 2 * n + 9);
+                assert_memory_equal(out.data + 1, expected, n);
+                assert_memory_equal(out.data + 1 + n, ":{\"S\":", 6);
+                assert_memory_equal(out.data + 7 + n, expected, n);
+                assert_memory_equal(out.data + 7 + 2 * n, "}}", 2);
+                buf_fini(&out);
+                free(value);
+            }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -587,7 +622,7 @@ int main(void)
         T(test_valid), T(test_invalid), T(test_tree), T(test_borrowing), T(test_truncations), T(test_every_byte_replaced),
         T(test_depth), T(test_duplicates), T(test_error_offset), T(test_memory_limit), T(test_large), T(test_number_limit),
         T(test_doubles), T(test_to_numbers), T(test_writer), T(test_writer_doubles), T(test_writer_round_trip), T(test_writer_deep),
-        T(test_escape_every_byte), T(test_escape_repairs), T(test_escape_limit), T(test_escape_every_place), T(test_wrapped),
+        T(test_escape_every_byte), T(test_escape_repairs), T(test_escape_limit), T(test_escape_every_place), T(test_wrapped), T(test_write_short_strings),
 #undef T
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
