@@ -55,7 +55,7 @@ void conn_extra_trim(struct net_conn *conn)
         return;
     buf_fini(&extra->held);
     bool needed = extra->tls != NULL || extra->h2 != NULL || extra->pong_late || conn->state == CONN_BODY || conn->state == CONN_PENDING ||
-        conn->state == CONN_CLOSING;
+        conn->state == CONN_POUR || conn->state == CONN_CLOSING;
     if (!needed)
         extra_free(conn);
 }
@@ -132,6 +132,8 @@ void conn_end(struct net_conn *conn)
 {
     struct net_io *io = conn->io;
     ASSERT(conn->state != CONN_DEAD);
+    if (conn->state == CONN_POUR)
+        pour_gone(conn);
     if (conn->h2_request) {
         h2_request_ended(conn);
         return;
@@ -279,6 +281,9 @@ static void conn_eof(struct net_conn *conn)
         if (conn->upgrade) /* nobody is left to talk to; who asked for a page may still read it */
             conn_end(conn);
         break;
+    case CONN_POUR: /* who listens for minutes does not close his side first */
+        conn_end(conn);
+        return;
     case CONN_LINGER:
         conn_note(conn);
         break;
@@ -429,6 +434,8 @@ void conn_settle(struct net_conn *conn)
         h2_settle(conn);
     if (conn->state == CONN_DEAD || conn->h2_request)
         return;
+    if (conn->state == CONN_POUR && !conn->doomed)
+        pour_settle(conn);
     if (conn->out.bytes != 0 && !conn->blocked && !conn->doomed)
         conn_flush(conn);
     if (conn->state == CONN_LINGER && !conn->doomed)

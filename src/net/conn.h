@@ -9,6 +9,7 @@
  * A connection's way:
  *   SNIFF -> HEAD -> (BODY) -> PENDING -> HEAD ... or -> OPEN -> (CLOSING) -> LINGER -> DEAD
  *   SNIFF -> H2 -> LINGER -> DEAD, and each request of it BODY -> PENDING -> LINGER -> DEAD
+ * and from PENDING by way of POUR where the answer comes in pieces.
  */
 #ifndef WEIR_NET_CONN_H
 #define WEIR_NET_CONN_H
@@ -37,6 +38,7 @@ enum conn_state {
     CONN_BODY,
     CONN_H2,      /* HTTP/2: each request is a net_conn of its own, in CONN_BODY, CONN_PENDING, then CONN_LINGER (h2.h) */
     CONN_PENDING, /* the request is handed over and not answered */
+    CONN_POUR,    /* the answer comes in pieces (pour.c), and has not ended */
     CONN_OPEN,    /* WebSocket */
     CONN_CLOSING, /* our close frame is queued or sent, the peer's is awaited */
     CONN_LINGER,  /* the last bytes are on their way, then our FIN, then the peer's */
@@ -62,6 +64,8 @@ struct conn_extra {
     uint8_t reason_len, pong_len;
     bool pong_late; /* the newest ping that met a full queue still waits for its pong */
     char reason[WS_CONTROL_MAX], pong[WS_CONTROL_MAX];
+    struct net_pour pour; /* in CONN_POUR */
+    bool pour_sent;       /* on_room is owed when the queue is empty */
 };
 
 struct net_conn {
@@ -234,6 +238,16 @@ size_t http_conn_body_limit(struct net_conn *conn, const struct http_request *re
 /* A request (io->request) is here with its body as it came, without room behind it: takes Content-Encoding off and hands it over, or refuses it. */
 void http_conn_complete(struct net_conn *conn, struct http_request *request, size_t limit, struct buf *body);
 void http_conn_count_status(int status);
+enum { HTTP_HEAD_ROOM = 384 }; /* bytes: more than the status line and our own header lines ever have (none is longer than 64) */
+#define HTTP_CONTENT_CHUNKED SIZE_MAX       /* as the length of a body */
+#define HTTP_CONTENT_OPEN (SIZE_MAX - 1)    /* ... it ends with the connection */
+size_t http_conn_format_head(struct net_conn *conn, int status, size_t content, bool closing, char out[HTTP_HEAD_ROOM]); /* returns its length */
+void http_conn_answered(struct net_conn *conn, bool closing); /* the answer is queued: what comes next on this connection */
+
+/* ---- pour.c ---- */
+void pour_settle(struct net_conn *conn); /* in CONN_POUR, without HTTP/2: what is queued leaves, and more is asked for */
+void pour_gone(struct net_conn *conn);   /* it ends before the answer has */
+void pour_drain(struct net_conn *conn);  /* ends the answer, since we are going down */
 
 /* ---- ws_conn.c ---- */
 size_t ws_conn_feed(struct net_conn *conn, char *data, size_t len);

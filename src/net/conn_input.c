@@ -10,9 +10,11 @@
  */
 #include "net/h2.h"
 
+#include "base/counter.h"
 #include "base/json.h" /* JSON_PADDING */
 
 #include <stdlib.h>
+#include <sys/socket.h>
 
 bool conn_stalled(const struct net_conn *conn)
 {
@@ -22,6 +24,7 @@ bool conn_stalled(const struct net_conn *conn)
     case CONN_OPEN:
         return conn->paused;
     case CONN_PENDING:
+    case CONN_POUR:
         return conn->extra != NULL && conn->extra->held.len != 0;
     case CONN_HEAD:
     case CONN_H2: /* a peer that takes nothing is not heard: each of its frames may ask for one of ours */
@@ -50,6 +53,18 @@ static size_t start_tls(struct net_conn *conn, const char *data, size_t len)
     return len;
 }
 
+/* The answer is for people who mistyped an address; whatever else was sent is not looked at. It fits into the buffer of a socket that has sent nothing yet. */
+static size_t refuse_plain(struct net_conn *conn, size_t len)
+{
+    static const char answer[] = "HTTP/1.1 426 Upgrade Required\r\nUpgrade: TLS/1.2\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 32\r\n\r\nThis address speaks TLS: https:\n";
+    counter_add(COUNTER_net_plain_refused, 1);
+    if (send(conn->source.fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+        /* Then it is only closed. */
+    }
+    conn_doom(conn, NET_END_LOST);
+    return len;
+}
+
 static size_t start_proxy(struct net_conn *conn, const char *data, size_t len)
 {
     char source[46] = "";
@@ -71,6 +86,8 @@ static size_t conn_sniff(struct net_conn *conn, const char *data, size_t len)
         return start_proxy(conn, data, len);
     if (data[0] == 0x16 && !conn->secure)
         return start_tls(conn, data, len);
+    if (conn->io->server->config.tls_only && !conn->secure)
+        return refuse_plain(conn, len);
     if (memcmp(data, h2_preface, common) == 0) {
         if (common == sizeof(h2_preface) - 1 && h2_start(conn) != 0)
             conn_doom(conn, NET_END_LOST);
@@ -97,6 +114,7 @@ static size_t conn_step(struct net_conn *conn, char *data, size_t len)
     case CONN_CLOSING:
         return ws_conn_feed(conn, data, len);
     case CONN_PENDING:
+    case CONN_POUR:
         return 0;
     default:
         return len; /* nobody listens any more */

@@ -42,6 +42,8 @@ static int64_t conn_deadline(const struct net_conn *conn)
         return conn->since_ms + config->body_timeout_ms;
     case CONN_H2:
         return h2_deadline(conn);
+    case CONN_POUR:
+        return conn->out.bytes != 0 ? conn->since_ms + NET_POUR_STALL_MS : 0;
     case CONN_OPEN:
         return open_deadline(conn);
     case CONN_CLOSING:

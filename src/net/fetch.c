@@ -15,6 +15,7 @@
 #include "net/fetch.h"
 
 #include <curl/curl.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -35,6 +36,7 @@
 struct fetch_pool {
     struct fetch_limits limits;
     uint32_t in_flight_max, accepted_max;
+    bool link_local;
     char *ca_file;
     CURLM *multi;
     pthread_t thread;
@@ -166,6 +168,31 @@ static void method_set(CURL *easy, const struct fetch_job *job)
     }
 }
 
+static bool is_link_local4(const unsigned char *a)
+{
+    return a[0] == 169 && a[1] == 254;
+}
+
+/* fe80::/10; fd00:ec2::/32, where one cloud has the same service; and IPv4's, as ::ffff:a.b.c.d or through NAT64 (64:ff9b::a.b.c.d). */
+static bool is_link_local6(const unsigned char *a)
+{
+    static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}, nat64[12] = {0, 0x64, 0xff, 0x9b}, cloud[4] = {0xfd, 0, 0x0e, 0xc2};
+    bool four = memcmp(a, mapped, 12) == 0 || memcmp(a, nat64, 12) == 0;
+    return (a[0] == 0xfe && (a[1] & 0xc0) == 0x80) || memcmp(a, cloud, 4) == 0 || (four && is_link_local4(a + 12));
+}
+
+/* The address is known here, whatever name stood in the URL. */
+static curl_socket_t on_open(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    (void)context;
+    (void)purpose;
+    if (address->family == AF_INET && is_link_local4((const unsigned char *)&((const struct sockaddr_in *)(const void *)&address->addr)->sin_addr))
+        return CURL_SOCKET_BAD;
+    if (address->family == AF_INET6 && is_link_local6((const unsigned char *)&((const struct sockaddr_in6 *)(const void *)&address->addr)->sin6_addr))
+        return CURL_SOCKET_BAD;
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 static void safety_set(CURL *easy, const struct fetch_pool *pool, const struct fetch_job *job)
 {
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -176,6 +203,8 @@ static void safety_set(CURL *easy, const struct fetch_pool *pool, const struct f
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)job->response_max);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    if (!pool->link_local)
+        curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
     if (pool->ca_file) {
         curl_easy_setopt(easy, CURLOPT_CAINFO, pool->ca_file);
         curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
@@ -365,6 +394,7 @@ int fetch_pool_create(const struct fetch_options *options, struct fetch_pool **o
     if (!pool)
         return err_set(err, ERR_MEMORY, "no memory for outgoing HTTP");
     options_take(pool, options);
+    pool->link_local = options->link_local;
     pool->waiting_end = &pool->waiting;
     pool->multi = curl_multi_init();
     pool->ca_file = options->ca_file ? strdup(options->ca_file) : NULL;

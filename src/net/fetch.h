@@ -23,6 +23,7 @@ struct fetch_options {
     size_t body_max;        /* bytes of a request body [8 MiB] */
     size_t response_max;    /* bytes; the most that a request may ask for [8 MiB] */
     uint32_t timeout_max_ms;/* the most, and what a request without a timeout gets [30,000] */
+    bool link_local;        /* link-local addresses may be reached, where clouds keep what a machine may do; else such a connection is not made: ERR_IO */
     const char *ca_file;    /* PEM of trusted authorities instead of the system's; copied; NULL = the system's */
 };
 

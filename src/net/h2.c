@@ -178,6 +178,8 @@ static ssize_t on_read_answer(nghttp2_session *h2, int32_t id, uint8_t *out, siz
     bool end;
     (void)h2, (void)id, (void)context;
     size_t n = h2_stream_read(source->ptr, out, len, &end);
+    if (n == 0 && !end)
+        return NGHTTP2_ERR_DEFERRED;
     if (end)
         *flags |= NGHTTP2_DATA_FLAG_EOF;
     return (ssize_t)n;
@@ -322,6 +324,12 @@ size_t h2_feed(struct net_conn *conn, const char *data, size_t len)
 
 static void request_settle(struct net_conn *conn)
 {
+    struct h2_stream *stream = conn->stream_h2;
+    if (conn->state == CONN_POUR && !conn->doomed && stream->room) {
+        stream->room = false;
+        if (stream->answer.len == 0 && stream->pour.on_room != NULL)
+            stream->pour.on_room(stream->pour.context, conn);
+    }
     if (conn->doomed || conn->state == CONN_LINGER)
         conn_end(conn);
 }
@@ -406,6 +414,12 @@ void h2_ended(struct net_conn *conn)
 
 void h2_eof(struct net_conn *conn)
 {
+    struct list *streams = &conn->extra->h2->streams;
+    for (struct list *node = streams->next; node != streams; node = node->next) { /* who listens for minutes does not close his side first */
+        struct h2_stream *stream = LIST_ENTRY(node, struct h2_stream, link);
+        if (stream->conn != NULL && stream->conn->state == CONN_POUR)
+            conn_doom(stream->conn, NET_END_CLIENT);
+    }
     conn_note(conn); /* it ends when nobody waits for an answer any more */
 }
 
@@ -476,6 +490,14 @@ void h2_reset(struct h2_stream *stream)
     conn_note(stream->session->conn);
 }
 
+void h2_resume(struct h2_stream *stream)
+{
+    stream->deferred = false;
+    if (!stream->closed)
+        nghttp2_session_resume_data(stream->session->h2, stream->id); /* an error: nothing was deferred */
+    conn_note(stream->session->conn);
+}
+
 /* ---- answers ---- */
 
 /* Our fields, then the caller's. Returns their number, or ERR_TOO_LARGE. */
@@ -501,13 +523,13 @@ static int submit(struct h2_stream *stream, int status, struct text headers, siz
     char number[16], length[24] = "";
     nghttp2_data_provider provider = {.source.ptr = stream, .read_callback = on_read_answer};
     snprintf(number, sizeof(number), "%d", status);
-    if (status >= 200 && status != 204 && status != 304) /* RFC 9110 8.6 */
+    if (status >= 200 && status != 204 && status != 304 && content != HTTP_CONTENT_OPEN) /* RFC 9110 8.6 */
         snprintf(length, sizeof(length), "%zu", content);
     char *lower = malloc(headers.len + 1);
     if (lower == NULL)
         return ERR_MEMORY;
     int count = answer_fields(nv, number, io_date(stream->session->conn->io), length, headers, lower);
-    int rc = count < 0 ? count : nghttp2_submit_response(stream->session->h2, stream->id, nv, (size_t)count, stream->answer.len != 0 ? &provider : NULL);
+    int rc = count < 0 ? count : nghttp2_submit_response(stream->session->h2, stream->id, nv, (size_t)count, stream->answer.len != 0 || stream->pouring ? &provider : NULL);
     free(lower); /* the fields were copied */
     return rc == NGHTTP2_ERR_NOMEM ? ERR_MEMORY : rc < 0 && count >= 0 ? ERR_GONE : rc;
 }
@@ -536,5 +558,25 @@ int h2_respond(struct net_conn *conn, int status, struct text headers, struct te
     conn->state = CONN_LINGER; /* it goes when it settles; the stream stays until the answer is out */
     conn_note(conn);
     conn_note(session->conn);
+    return 0;
+}
+
+int h2_pour_begin(struct net_conn *conn, int status, struct text headers, const struct net_pour *pour)
+{
+    struct h2_stream *stream = conn->stream_h2;
+    if (headers.len > H2_ANSWER_HEAD_MAX)
+        return ERR_TOO_LARGE;
+    buf_init(&stream->answer, OUT_MESSAGE_MAX);
+    stream->pouring = true;
+    stream->pour = *pour;
+    int rc = submit(stream, status, headers, HTTP_CONTENT_OPEN);
+    if (rc != 0) {
+        stream->pouring = false;
+        conn_doom(conn, NET_END_LOST); /* a reset; else the peer would wait for ever */
+        return rc;
+    }
+    http_conn_count_status(status);
+    conn->state = CONN_POUR;
+    conn_note(stream->session->conn);
     return 0;
 }

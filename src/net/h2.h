@@ -47,6 +47,10 @@ struct h2_stream {
     struct buf head, body; /* of the request; the head as HTTP/1.1 text */
     struct buf answer;     /* the body of the answer */
     size_t answer_at;      /* bytes of it that are in frames */
+    bool pouring;          /* the answer comes in pieces, and more may come: its bytes are not the session's `unsent` */
+    bool deferred;         /* ... nghttp2 has found it empty, and waits to be told */
+    bool room;             /* ... all of it is in frames: on_room is owed */
+    struct net_pour pour;
     struct loop_timer unheard; /* the answer is out, the request is not in: when to stop waiting for it */
 };
 
@@ -77,6 +81,9 @@ int64_t h2_deadline(const struct net_conn *conn);
 void h2_expired(struct net_conn *conn);
 bool h2_body_waits(const struct net_conn *conn); /* it is we who do not let the body come */
 int h2_respond(struct net_conn *conn, int status, struct text headers, struct text body);
+int h2_pour_begin(struct net_conn *conn, int status, struct text headers, const struct net_pour *pour);
+int h2_pour_send(struct net_conn *conn, struct text piece);
+void h2_pour_end(struct net_conn *conn);
 
 /* ---- h2_stream.c, for h2.c ---- */
 /* A request whose header block is complete (in session->head); `ended`: there is no body. NULL without memory. */
@@ -94,6 +101,7 @@ void h2_give_window(struct h2_stream *stream, size_t bytes);
 void h2_widen_window(struct h2_stream *stream);
 void h2_continue(struct h2_stream *stream); /* 100 */
 void h2_reset(struct h2_stream *stream);
+void h2_resume(struct h2_stream *stream); /* a deferred answer has something to say again */
 void h2_unheard(struct loop *loop, struct loop_timer *timer); /* a stream's timer */
 
 #endif

@@ -94,7 +94,7 @@ void h2_stream_destroy(struct h2_stream *stream)
     if (stream->conn != NULL)
         conn_end(stream->conn);
     release(stream);
-    session->unsent -= rest;
+    session->unsent -= stream->pouring ? 0 : rest;
     counter_add(COUNTER_net_queue_bytes, -(int64_t)rest);
     counter_add(COUNTER_net_buffers, -1);
     counter_add(COUNTER_h2_streams, -1);
@@ -287,8 +287,56 @@ size_t h2_stream_read(struct h2_stream *stream, void *out, size_t len, bool *end
     if (n != 0)
         memcpy(out, stream->answer.data + stream->answer_at, n);
     stream->answer_at += n;
-    stream->session->unsent -= n;
     counter_add(COUNTER_net_queue_bytes, -(int64_t)n);
-    *end = n == left;
+    *end = n == left && !stream->pouring;
+    if (!stream->pouring) {
+        stream->session->unsent -= n;
+        return n;
+    }
+    if (n != 0 && n == left && stream->conn != NULL) {
+        size_t limit = stream->answer.limit;
+        buf_fini(&stream->answer); /* an answer that says something now and then keeps no memory */
+        buf_init(&stream->answer, limit);
+        stream->answer_at = 0;
+        stream->room = true;
+        conn_note(stream->conn);
+    }
+    stream->deferred = n == 0;
     return n;
+}
+
+/* ---- answers in pieces ---- */
+
+int h2_pour_send(struct net_conn *conn, struct text piece)
+{
+    struct h2_stream *stream = conn->stream_h2;
+    size_t queued = stream->answer.len - stream->answer_at;
+    if (queued != 0 && queued + piece.len > stream->pour.queue_max)
+        return ERR_FULL;
+    if (stream->answer_at != 0) {
+        buf_consume(&stream->answer, stream->answer_at);
+        stream->answer_at = 0;
+    }
+    if (buf_add_text(&stream->answer, piece) != 0) {
+        conn_doom(conn, NET_END_LOST);
+        return ERR_MEMORY;
+    }
+    counter_add(COUNTER_net_queue_bytes, (int64_t)piece.len);
+    if (stream->deferred)
+        h2_resume(stream);
+    return 0;
+}
+
+void h2_pour_end(struct net_conn *conn)
+{
+    struct h2_stream *stream = conn->stream_h2;
+    struct h2_session *session = stream->session;
+    size_t rest = stream->answer.len - stream->answer_at;
+    stream->pouring = false; /* what is left is an answer like others */
+    session->unsent += rest;
+    if (session->unsent == rest)
+        conn_since(session->conn);
+    conn->state = CONN_LINGER;
+    conn_note(conn);
+    h2_resume(stream);
 }

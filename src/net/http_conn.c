@@ -18,8 +18,6 @@
 #include <openssl/sha.h>
 #include <stdio.h>
 
-enum { HEAD_ROOM = 384 }; /* bytes: more than the status line and our own header lines ever have (none is longer than 64) */
-
 /* ---- answers ---- */
 
 bool http_conn_queue(struct net_conn *conn, const void *data, size_t len)
@@ -49,8 +47,7 @@ void http_conn_count_status(int status)
         counter_add(COUNTER_http_responses_4xx, 1);
 }
 
-/* Our part of the head; returns its length. */
-static size_t format_head(struct net_conn *conn, int status, size_t content, bool closing, char out[HEAD_ROOM])
+size_t http_conn_format_head(struct net_conn *conn, int status, size_t content, bool closing, char out[HTTP_HEAD_ROOM])
 {
     char *at = text_put(out, TEXT("HTTP/1.1 "));
     at = text_put_u64(at, (uint64_t)status);
@@ -59,18 +56,19 @@ static size_t format_head(struct net_conn *conn, int status, size_t content, boo
     at = text_put(at, TEXT("\r\nDate: "));
     at = text_put(at, text_of(io_date(conn->io)));
     at = text_put(at, TEXT("\r\n"));
-    if (status >= 200 && status != 204 && status != 304) { /* RFC 9110 8.6 */
+    if (content == HTTP_CONTENT_CHUNKED) {
+        at = text_put(at, TEXT("Transfer-Encoding: chunked\r\n"));
+    } else if (content != HTTP_CONTENT_OPEN && status >= 200 && status != 204 && status != 304) { /* RFC 9110 8.6 */
         at = text_put(at, TEXT("Content-Length: "));
         at = text_put_u64(at, content);
         at = text_put(at, TEXT("\r\n"));
     }
     at = text_put(at, text_of(connection_line(conn, closing)));
-    ASSERT(at - out < HEAD_ROOM);
+    ASSERT(at - out < HTTP_HEAD_ROOM);
     return (size_t)(at - out);
 }
 
-/* The answer is queued: what comes next on this connection. */
-static void http_answered(struct net_conn *conn, bool closing)
+void http_conn_answered(struct net_conn *conn, bool closing)
 {
     conn->upgrade = false;
     conn->served = true;
@@ -88,7 +86,7 @@ static void http_answered(struct net_conn *conn, bool closing)
 
 int net_http_respond(struct net_conn *conn, int status, struct text headers, struct text body, unsigned flags)
 {
-    char head[HEAD_ROOM];
+    char head[HTTP_HEAD_ROOM];
     if (conn->state != CONN_PENDING || conn->doomed)
         return ERR_GONE;
     bool closing = (flags & NET_HTTP_CLOSE) || !conn->keep_alive || conn->eof || conn->last || conn->upgrade;
@@ -96,7 +94,7 @@ int net_http_respond(struct net_conn *conn, int status, struct text headers, str
         body.len = 0;
     if (conn->h2_request)
         return h2_respond(conn, status, headers, body);
-    size_t head_len = format_head(conn, status, body.len, closing, head);
+    size_t head_len = http_conn_format_head(conn, status, body.len, closing, head);
     if (conn->head_only || status == 204 || status == 304)
         body.len = 0;
     if (headers.len > OUT_MESSAGE_MAX / 4 || body.len > OUT_MESSAGE_MAX / 2)
@@ -117,7 +115,7 @@ int net_http_respond(struct net_conn *conn, int status, struct text headers, str
     http_conn_count_status(status);
     if (conn->upgrade)
         counter_add(COUNTER_ws_refused, 1);
-    http_answered(conn, closing);
+    http_conn_answered(conn, closing);
     return 0;
 }
 

@@ -392,6 +392,10 @@ static void drain_conn(struct net_conn *conn, int64_t spread_ms)
     case CONN_SNIFF:
         conn_doom(conn, NET_END_DRAIN);
         break;
+    case CONN_POUR:
+        conn->last = true;
+        pour_drain(conn);
+        break;
     case CONN_H2:
         h2_drain(conn);
         break;

@@ -85,6 +85,7 @@ struct net_config {
     size_t trusted_count;
     bool proxy_protocol;           /* expected on connections from trusted addresses */
     struct tls_context *tls;       /* NULL: no TLS */
+    bool tls_only;                 /* whoever begins in plain is told so and closed */
 };
 
 /* ---- server (main thread) ---- */
@@ -161,6 +162,26 @@ int net_ws_accept(struct net_conn *conn, const struct net_ws_config *config, str
 /* Answers an HTTP request (also a refused upgrade). `headers`: complete header lines or empty; Content-Length, Date, Connection are added. HEAD sends no body. */
 enum net_http_flags { NET_HTTP_CLOSE = 1, NET_HTTP_NO_BODY = 2 };
 int net_http_respond(struct net_conn *conn, int status, struct text headers, struct text body, unsigned flags);
+
+/* ---- answers in pieces: a body whose end is not known yet (pour.c). HTTP/1.1 in chunks, HTTP/1.0 until the connection ends, HTTP/2 in DATA frames. Trailers are not sent.
+   `queue_max` bounds what waits for the peer; one piece is always taken when nothing does. A peer that takes nothing for NET_POUR_STALL_MS is let go. ---- */
+#define NET_POUR_STALL_MS INT64_C(300000)
+struct net_pour {
+    void *context;
+    size_t queue_max; /* bytes; at most OUT_MESSAGE_MAX */
+    /* All that was sent has left. From the loop; may send, and end the answer. It can come several times in a turn: who could always send more waits for another one. May be NULL. */
+    void (*on_room)(void *context, struct net_conn *conn);
+    /* Once, unless net_pour_end came before: the peer has left, or we are going down and the answer has been ended. */
+    void (*on_gone)(void *context, struct net_conn *conn);
+};
+/* Instead of net_http_respond, for a request that is not HEAD: status and header lines, as there. Copies `pour`. 0; ERR_GONE, ERR_INVALID (HEAD, or a status without a body), ERR_TOO_LARGE,
+   ERR_MEMORY: nothing was begun, and on_gone does not come. */
+int net_pour_begin(struct net_conn *conn, int status, struct text headers, const struct net_pour *pour);
+/* Copies. 0, ERR_GONE, ERR_MEMORY; ERR_FULL: not taken, on_room tells when. */
+int net_pour_send(struct net_conn *conn, struct text piece);
+/* The body is complete; what is queued still leaves. `conn` is not the caller's any more. */
+void net_pour_end(struct net_conn *conn);
+size_t net_pour_queued(const struct net_conn *conn); /* bytes */
 
 /* An encoded WebSocket frame (or several, concatenated), shared by many connections. Reference counted with atomics; any thread may create,
    ref and unref. */

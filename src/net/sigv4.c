@@ -315,9 +315,9 @@ static enum sigv4_status time_check(const struct claim *claim, int64_t now_ms, s
         return fail(identity, SIGV4_MISMATCH, "the date in Credential is not the one of X-Amz-Date");
     int64_t life_ms = claim->expires_s ? (int64_t)claim->expires_s * SECOND_MS : SIGV4_SKEW_MS;
     if (now_ms - at > life_ms)
-        return fail(identity, SIGV4_EXPIRED, "the signature has expired");
+        return fail(identity, SIGV4_EXPIRED, SIGV4_LATE);
     if (at - now_ms > SIGV4_SKEW_MS)
-        return fail(identity, SIGV4_EXPIRED, "the signature is not yet current");
+        return fail(identity, SIGV4_EXPIRED, SIGV4_EARLY);
     identity->signed_at_ms = at;
     return SIGV4_OK;
 }
@@ -400,7 +400,7 @@ static enum sigv4_status signature_check(struct sigv4 *sigv4, const struct sigv4
                                 &sigv4->scratch, expected))
         return fail(identity, SIGV4_INCOMPLETE, "the signature cannot be computed");
     if (!text_equal_secret(text_make(expected, SIGV4_HEX_SIZE), claim->signature))
-        return fail(identity, SIGV4_MISMATCH, "the signature does not match");
+        return fail(identity, SIGV4_MISMATCH, SIGV4_DIFFERS);
     return SIGV4_OK;
 }
 

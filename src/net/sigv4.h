@@ -34,6 +34,11 @@ struct sigv4_request {
     const unsigned char *body_sha256; /* their hash when it is known and they are not at hand, 32 bytes; NULL: of `body` */
 };
 
+/* Reasons that a wire puts into words of its own. */
+#define SIGV4_LATE "the signature has expired"
+#define SIGV4_EARLY "the signature is not yet current"
+#define SIGV4_DIFFERS "the signature does not match"
+
 enum sigv4_status {
     SIGV4_OK,
     SIGV4_MISSING,     /* not signed at all: MissingAuthenticationToken */

@@ -205,19 +205,20 @@ static bool is_space(char c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
+/* Word by word. */
 static void add_header_value(struct buf *out, struct text value)
 {
-    bool space = false, begun = false;
-    for (size_t i = 0; i < value.len; i++) {
-        if (is_space(value.data[i])) {
-            space = begun;
-            continue;
-        }
-        if (space)
+    bool begun = false;
+    for (size_t i = 0; i < value.len;) {
+        size_t start = i;
+        while (i < value.len && !is_space(value.data[i]))
+            i++;
+        if (i > start && begun)
             buf_add_char(out, ' ');
-        buf_add_char(out, value.data[i]);
-        space = false;
-        begun = true;
+        begun = begun || i > start;
+        buf_add(out, value.data + start, i - start);
+        while (i < value.len && is_space(value.data[i]))
+            i++;
     }
 }
 

@@ -26,7 +26,7 @@
 
 #define UNUSED __attribute__((unused))
 
-/* ---- waiting for a condition ---- */
+/* ---- waiting for a condition: for a minute, which only a failure takes ---- */
 
 static UNUSED void nap(void)
 {
@@ -34,7 +34,7 @@ static UNUSED void nap(void)
 }
 #define WAIT_FOR(condition)                                                                                            \
     do {                                                                                                               \
-        for (int waited = 0; !(condition) && waited < 10000; waited++)                                                 \
+        for (int waited = 0; !(condition) && waited < 60000; waited++)                                                 \
             nap();                                                                                                     \
         assert_true(condition);                                                                                        \
     } while (0)
@@ -202,7 +202,7 @@ static UNUSED int client_open_with(struct fixture *f, int receive_buffer)
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(net_server_port(f->server))};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    struct timeval limit = {.tv_sec = 10};
+    struct timeval limit = {.tv_sec = 60};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     if (receive_buffer != 0)

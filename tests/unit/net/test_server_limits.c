@@ -22,7 +22,7 @@ static void no_descriptor_is_left(void **state)
     f.config.connections_max = 1000;
     fixture_start(&f);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct timeval limit = {.tv_sec = 10};
+    struct timeval limit = {.tv_sec = 60};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
     low = before;

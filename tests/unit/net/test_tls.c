@@ -19,7 +19,7 @@
 #include "net/tls.h"
 #include "tls_make.h"
 
-#define WAIT_MS 20000
+#define WAIT_MS 60000
 
 static struct made_certificate made;
 static struct tls_context *context;
