@@ -206,11 +206,13 @@ static int list_publish(struct store *store, const struct store_table *without, 
     return 0;
 }
 
-int catalogue_commit(struct store_stage *stage)
+int catalogue_commit(struct store_stage *stage, uint64_t sequence)
 {
     int rc = 0;
     for (size_t i = 0; i < stage->defined_count && !rc; i++) {
         struct staged_definition *staged = &stage->defined[i];
+        if (staged->kind != STAGED_DROP)
+            ((struct definition *)staged->definition)->since = sequence; /* nobody reads it of one that is not committed */
         if (staged->kind != STAGED_DROP)
             atomic_store_explicit(&staged->table->committed, staged->definition, memory_order_release);
         if (staged->kind == STAGED_CREATE)

@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#define SLOTS_MIN 16 /* for up to 8 aliases, which need no hash */
 #define SMALL_SET 16 /* up to here comparing all pairs is the fastest way to find duplicates */
 
 /* ---- sentences ---- */
@@ -94,9 +95,10 @@ void expr_env_init(struct expr_env *env, struct arena *arena)
     *env = (struct expr_env){.arena = arena};
 }
 
+/* The place of an alias, or the first free one. Few aliases are looked through from the first slot on, which is where they then are, in their order. */
 static uint32_t *slot_of(const struct expr_env *env, struct text alias)
 {
-    size_t i = hash_bytes(alias) & (env->slots - 1);
+    size_t i = env->slots == SLOTS_MIN ? 0 : hash_bytes(alias) & (env->slots - 1);
     while (env->slot[i] && !text_equal(env->alias[env->slot[i] - 1].alias, alias))
         i = (i + 1) & (env->slots - 1);
     return &env->slot[i];
@@ -104,7 +106,7 @@ static uint32_t *slot_of(const struct expr_env *env, struct text alias)
 
 static int reserve(struct expr_env *env, size_t room)
 {
-    size_t slots = 16;
+    size_t slots = SLOTS_MIN;
     if (room <= env->room)
         return 0;
     while (slots < room * 2)
@@ -193,33 +195,12 @@ static int find_duplicate(struct arena *arena, const struct attr *set)
 
 static int check_set(struct arena *arena, const struct attr *set, struct text *problem)
 {
-    if (!set->count) {
-        *problem = set->type == ATTR_STRING_SET
-                       ? TEXT("One or more parameter values were invalid: An string set  may not be empty")
-                   : set->type == ATTR_NUMBER_SET
-                       ? TEXT("One or more parameter values were invalid: An number set  may not be empty")
-                       : TEXT("One or more parameter values were invalid: Binary sets should not be empty");
-        return ERR_INVALID;
-    }
-    int rc = find_duplicate(arena, set);
+    struct err err = {0};
+    int rc = set->count ? find_duplicate(arena, set) : ERR_DUPLICATE;
     if (rc != ERR_DUPLICATE)
         return rc;
-    if (set->type == ATTR_NUMBER_SET) {
-        *problem = TEXT("Input collection contains duplicates");
-        return ERR_INVALID;
-    }
-    if (set->type == ATTR_BINARY_SET) {
-        *problem = TEXT(
-            "One or more parameter values were invalid: Input collection of type BS contains duplicates.");
-        return ERR_INVALID;
-    }
-    struct text list = TEXT("["); /* quadratic copying, so only short sets are spelled out */
-    for (const struct attr *at = set->first; at && set->count <= SMALL_SET && list.data; at = at->next)
-        list = arena_format(
-            arena, "%.*s%s%.*s", TEXT_FMT(list), at == set->first ? "" : ", ", TEXT_FMT(at->text));
-    *problem = arena_format(arena,
-        "One or more parameter values were invalid: Input collection %.*s%scontains duplicates.",
-        set->count <= SMALL_SET ? (int)list.len : 0, list.data, set->count <= SMALL_SET ? "] " : "");
+    attr_set_fail(set, &err);
+    *problem = arena_copy(arena, text_of(err.text));
     return problem->data ? ERR_INVALID : ERR_MEMORY;
 }
 
@@ -254,39 +235,45 @@ int expr_value_check(struct expr_env *env, const struct attr *value, struct text
 
 /* ---- a request ---- */
 
-static struct text list_given(
-    struct arena *arena, const struct json *request, const char *const *name, const char *but)
-{
-    struct text list = TEXT("");
-    for (; name && *name && list.data; name++)
-        if (json_get_str(request, *name) && !json_is(json_get_str(request, *name), JSON_NULL) &&
-            !(but && !strcmp(*name, but)))
-            list = arena_format(arena, "%.*s%s%s", TEXT_FMT(list), list.len ? ", " : "", *name);
-    return list;
-}
-
 static const struct json *given(const struct json *request, const char *name)
 {
     const struct json *value = json_get_str(request, name);
     return json_is(value, JSON_NULL) ? NULL : value;
 }
 
+static bool any_given(const struct json *request, const char *const *name, const char *but)
+{
+    for (; name && *name; name++)
+        if (given(request, *name) && !(but && !strcmp(*name, but)))
+            return true;
+    return false;
+}
+
+static struct text list_given(
+    struct arena *arena, const struct json *request, const char *const *name, const char *but)
+{
+    struct text list = TEXT("");
+    for (; *name && list.data; name++)
+        if (given(request, *name) && !(but && !strcmp(*name, but)))
+            list = arena_format(arena, "%.*s%s%s", TEXT_FMT(list), list.len ? ", " : "", *name);
+    return list;
+}
+
 static int check_mixing(struct expr_env *env, const struct json *request, const char *const *expressions,
-    const char *const *legacy, struct text *given_expressions)
+    const char *const *legacy, bool any_expression)
 {
     /* KeyConditions may go with a FilterExpression. */
     const char *but = given(request, "KeyConditionExpression") ? NULL : "KeyConditions";
-    struct text old = list_given(env->arena, request, legacy, but);
-    *given_expressions = list_given(env->arena, request, expressions, NULL);
-    if (!old.data || !given_expressions->data)
+    if (!any_expression || !any_given(request, legacy, but))
+        return 0;
+    struct text old = list_given(env->arena, request, legacy, but), new = list_given(env->arena, request, expressions, NULL);
+    if (!old.data || !new.data)
         return expr_fail_memory(env);
-    if (old.len && given_expressions->len)
-        return expr_fail(env, ERR_INVALID,
-            "Can not use both expression and non-expression parameters in the same request: Non-expression "
-            "parameters: "
-            "{%.*s} Expression parameters: {%.*s}",
-            TEXT_FMT(old), TEXT_FMT(*given_expressions));
-    return 0;
+    return expr_fail(env, ERR_INVALID,
+        "Can not use both expression and non-expression parameters in the same request: Non-expression "
+        "parameters: "
+        "{%.*s} Expression parameters: {%.*s}",
+        TEXT_FMT(old), TEXT_FMT(new));
 }
 
 /* "ExpressionAttributeValues can only be specified when using expressions: FilterExpression is null": values
@@ -377,8 +364,10 @@ static int read_values(struct expr_env *env, const struct json *values)
         rc = expr_value_read(env, at, &value, &problem);
         if (rc == ERR_MEMORY)
             return rc;
+        if (rc == ERR_TYPE) /* said of the request, not of the expression */
+            return expr_fail(env, ERR_TYPE, "%.*s", TEXT_FMT(problem));
         if (rc)
-            return expr_fail(env, rc == ERR_TYPE ? ERR_TYPE : ERR_INVALID,
+            return expr_fail(env, ERR_INVALID,
                 "ExpressionAttributeValues contains invalid value: %.*s for key %.*s", TEXT_FMT(problem),
                 TEXT_FMT(at->name));
         rc = expr_env_add_value(env, at->name, value);
@@ -389,17 +378,17 @@ static int read_values(struct expr_env *env, const struct json *values)
 int expr_env_open(struct expr_env *env, struct arena *arena, const struct json *request,
     const char *const *expressions, const char *const *legacy)
 {
-    struct text used;
     expr_env_init(env, arena);
-    int rc = check_mixing(env, request, expressions, legacy, &used);
+    bool any_expression = any_given(request, expressions, NULL);
+    int rc = check_mixing(env, request, expressions, legacy, any_expression);
     if (rc)
         return rc;
     const struct json *names = given(request, "ExpressionAttributeNames");
     const struct json *values = given(request, "ExpressionAttributeValues");
-    if (names && !used.len)
+    if (names && !any_expression)
         return expr_fail(
             env, ERR_INVALID, "ExpressionAttributeNames can only be specified when using expressions");
-    rc = check_values_wanted(env, request, expressions, used.len > 0);
+    rc = check_values_wanted(env, request, expressions, any_expression);
     if (!rc)
         rc = check_size(env, names, values);
     if (!rc && (names || values))

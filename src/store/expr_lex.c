@@ -1,9 +1,11 @@
 /*
  * Lexing happens in one go, before parsing: AWS's syntax errors quote the token before and the token after
- * the one that does not fit, and an array makes both easy to find. Two passes, one to count, keep the array
- * exact.
+ * the one that does not fit, and an array makes both easy to find. Nearly every expression fits an array on the
+ * stack, from which its tokens are copied; a longer one is read twice, first to count, so that the array is exact.
  */
 #include "store/expr_lex.h"
+
+#define FEW 128 /* tokens: read in one pass */
 
 static bool is_letter(char c)
 {
@@ -38,7 +40,7 @@ static enum expr_token_type word_type(struct text word)
         {TEXT("DELETE"), TOKEN_DELETE},
     };
     for (size_t i = 0; i < sizeof(keyword) / sizeof(keyword[0]); i++)
-        if (text_equal_nocase(word, keyword[i].word))
+        if (word.len == keyword[i].word.len && (word.data[0] & 0xDF) == keyword[i].word.data[0] && text_equal_nocase(word, keyword[i].word))
             return keyword[i].type;
     return TOKEN_NAME;
 }
@@ -129,31 +131,36 @@ static size_t token_end(struct text text, size_t at, enum expr_token_type *type)
     return symbol_end(text, at, type);
 }
 
-static size_t scan(struct text text, struct expr_token *token)
+/* The number of tokens; the first `room` of them in `token`. */
+static size_t scan(struct text text, struct expr_token *token, size_t room)
 {
     size_t count = 0, at = 0;
     while (at < text.len) {
         enum expr_token_type type;
-        if (memchr(" \t\r\n", text.data[at], 4)) {
+        char c = text.data[at];
+        if (c == ' ' || c == '\t' || c == '\r' || c == '\n') {
             at++;
             continue;
         }
         size_t end = token_end(text, at, &type);
-        if (token)
+        if (count < room)
             token[count] = (struct expr_token){(uint16_t)type, (uint16_t)at, (uint16_t)(end - at)};
         count++;
         at = end;
     }
-    if (token)
+    if (count < room)
         token[count] = (struct expr_token){TOKEN_END, (uint16_t)text.len, 0};
     return count + 1;
 }
 
 const struct expr_token *expr_lex(struct arena *arena, struct text text, size_t *count)
 {
-    *count = scan(text, NULL);
+    struct expr_token few[FEW];
+    *count = scan(text, few, FEW);
     struct expr_token *token = arena_array(arena, *count, sizeof(*token));
-    if (token)
-        scan(text, token);
+    if (token && *count <= FEW)
+        memcpy(token, few, *count * sizeof(*token));
+    else if (token)
+        scan(text, token, *count);
     return token;
 }

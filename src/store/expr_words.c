@@ -66,10 +66,18 @@ static const char *const reserved[] = {"ABORT", "ABSOLUTE", "ACTION", "ADD", "AF
     "VARYING", "VIEW", "VIEWS", "VIRTUAL", "VOID", "WAIT", "WHEN", "WHENEVER", "WHERE", "WHILE", "WINDOW",
     "WITH", "WITHIN", "WITHOUT", "WORK", "WRAPPED", "WRITE", "YEAR", "ZONE"};
 
-static int compare(const char *word, struct text name)
+static inline int lower(char c)
 {
-    int order = strncasecmp(word, name.data, name.len);
-    return order ? order : word[name.len] != 0;
+    return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : (unsigned char)c;
+}
+
+/* As strncasecmp, but nearly every comparison ends with the first or second letter, and a call would take longer than that. */
+static inline int compare(const char *word, struct text name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if (lower(word[i]) != lower(name.data[i]))
+            return lower(word[i]) - lower(name.data[i]); /* the end of the word, too: names hold no zero */
+    return word[name.len] != 0;
 }
 
 bool expr_is_reserved(struct text name)

@@ -56,6 +56,7 @@ struct definition {
     } state; /* what store_table_define leaves alone */
     uint16_t next_part;
     uint16_t count_part; /* of the primary key's ordered count; 0: not counted */
+    uint64_t since;      /* the commit that brought it, stamped before it is `committed`; 0: it was there when the store was opened */
 };
 
 struct store_table {
@@ -154,6 +155,7 @@ struct store_stage {
     size_t slots, nodes;
     int levels;
     uint64_t random, version; /* version: grows whenever a key becomes visible */
+    uint64_t writes;          /* grows with whatever changes what a read of this stage answers; never begins again */
     size_t rows, durable;     /* nodes that are not absent; those to be journaled */
     struct undo *undo;
     size_t undo_count, undo_cap;
@@ -220,7 +222,7 @@ int view_get(struct store_view *view, struct text key, struct rocks_value *value
 /* ---- definitions, keys ---- */
 const struct definition *table_definition(const struct store_view *view, const struct store_table *table);
 int catalogue_load(struct store *store, uint32_t id, struct text value);
-int catalogue_commit(struct store_stage *stage);                            /* committer */
+int catalogue_commit(struct store_stage *stage, uint64_t sequence);         /* committer */
 void catalogue_pending(struct store *store, struct text key, bool pending); /* notes a progress row */
 void snapshot_fini(struct store *store);
 void catalogue_count(struct store *store, struct text key, struct text value); /* notes a number row */
@@ -298,6 +300,7 @@ struct entry_change {
     const struct attr *before, *after; /* NULL: absent */
     int64_t due_before, due_after;
     struct arena *arena;
+    const struct store_seen *seen;     /* the old item, if it has been read; may be NULL */
 };
 /* Whether a part that may be under backfill has already passed this pk and must be kept up. */
 int part_active(struct store_view *view, const struct store_table *table, const struct definition *def,

@@ -19,6 +19,7 @@
 #include "store/item.h"
 
 #include "base/assert.h"
+#include "base/codec.h"
 #include "base/cursor.h"
 #include "base/hash.h"
 
@@ -410,6 +411,31 @@ static int check_duplicates(const struct attr *parent)
     return rc;
 }
 
+/* Long sets are not spelled out: the sentence is for a person. */
+int attr_set_fail(const struct attr *set, struct err *err)
+{
+    struct buf list;
+    bool binary = set->type == ATTR_BINARY_SET;
+    if (!set->count)
+        return err_set(err, ERR_INVALID, "One or more parameter values were invalid: %s",
+            binary ? "Binary sets should not be empty"
+                   : set->type == ATTR_STRING_SET ? "An string set  may not be empty" : "An number set  may not be empty");
+    if (set->type == ATTR_NUMBER_SET)
+        return err_set(err, ERR_INVALID, "Input collection contains duplicates");
+    buf_init(&list, 128);
+    for (const struct attr *at = set->first; at && !list.failed; at = at->next) {
+        buf_add_text(&list, at == set->first ? TEXT("[") : TEXT(", "));
+        if (binary)
+            base64_encode(&list, at->text);
+        else
+            buf_add_text(&list, at->text);
+    }
+    buf_add_text(&list, binary ? TEXT("]of type BS ") : TEXT("] "));
+    err_set(err, ERR_INVALID, "One or more parameter values were invalid: Input collection %.*scontains duplicates.", list.failed ? 0 : (int)list.len, list.data ? list.data : "");
+    buf_fini(&list);
+    return ERR_INVALID;
+}
+
 static int check_value(const struct attr *value, int depth, struct err *err)
 {
     if (depth > ITEM_DEPTH_MAX)
@@ -425,13 +451,11 @@ static int check_value(const struct attr *value, int depth, struct err *err)
     if (value->type != ATTR_MAP && !is_set(value->type))
         return 0;
     if (is_set(value->type) && !value->count)
-        return err_set(
-            err, ERR_INVALID, "One or more parameter values were invalid: An set may not be empty");
+        return attr_set_fail(value, err);
     int rc = check_duplicates(value);
     if (rc == ERR_DUPLICATE)
         return is_set(value->type)
-                   ? err_set(err, ERR_INVALID,
-                         "One or more parameter values were invalid: Input collection contains duplicates")
+                   ? attr_set_fail(value, err)
                    : err_set(err, ERR_DUPLICATE, "an attribute name appears twice");
     if (rc)
         return err_set(err, rc, "out of memory");
@@ -583,16 +607,17 @@ static int decode_children(struct cursor *c, struct arena *arena, struct attr *v
     return 0;
 }
 
+/* The nodes of a map are made a few at a time, so a count that a disk has changed cannot take more memory than there are bytes for. */
 static int decode_members(struct cursor *c, struct arena *arena, struct attr *map, int depth)
 {
     uint64_t count = cursor_varint(c);
+    struct attr *member = NULL;
     if (c->failed || count > cursor_left(c))
         return ERR_CORRUPT;
-    for (uint64_t i = 0; i < count; i++) {
-        struct attr *member = arena_zalloc(arena, sizeof(*member));
-        if (!member)
+    for (uint64_t i = 0; i < count; i++, member++) {
+        if (i % SMALL == 0 && !(member = arena_array(arena, count - i < SMALL ? count - i : SMALL, sizeof(*member))))
             return ERR_MEMORY;
-        member->name = cursor_bytes(c);
+        *member = (struct attr){.name = cursor_bytes(c)};
         int rc = c->failed ? ERR_CORRUPT : decode_value(c, arena, member, depth + 1);
         if (rc)
             return rc;

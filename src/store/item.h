@@ -15,7 +15,7 @@ enum attr_type {
     ATTR_STRING_SET = 7, ATTR_NUMBER_SET = 8, ATTR_BINARY_SET = 9
 };
 #define ITEM_BYTES_MAX 409600   /* DynamoDB: 400 KB, names and values */
-#define ITEM_LARGE_MAX ((1u << 20) + (16u << 10)) /* with STORE_LARGE: 1 MiB and what is told of it */
+#define ITEM_LARGE_MAX ((10u << 20) + (16u << 10)) /* with STORE_LARGE: 10 MiB and what is told of it */
 #define ITEM_DEPTH_MAX 32       /* levels */
 #define ITEM_HASH_KEY_MAX 2048  /* bytes */
 #define ITEM_RANGE_KEY_MAX 1024 /* bytes */
@@ -60,6 +60,10 @@ int item_decode(struct arena *arena, struct text bytes, struct attr **item);
 /* {"score":{"N":"5"},...} in both directions (ERR_TYPE, ERR_SYNTAX with a sentence). */
 int item_from_wire(struct arena *arena, const struct json *json, struct attr **item, struct err *err);
 int attr_from_wire(struct arena *arena, const struct json *json, struct attr **value, struct err *err);
+/* The JSON types inside one attribute value and nothing else: 0, or ERR_TYPE with the sentence of a SerializationException. Depth is that of the JSON tree. */
+int attr_wire_types(const struct json *json, struct err *err);
+/* AWS's sentence for a set that is empty or has duplicates. Answers ERR_INVALID. */
+int attr_set_fail(const struct attr *set, struct err *err);
 void item_to_wire(struct json_writer *w, const struct attr *item);
 void attr_to_wire(struct json_writer *w, const struct attr *value);
 /* Plain JSON {"score":5,...} (numbers keep their digits, sets become arrays, binary base64), as lib-dynamodb unmarshals. */

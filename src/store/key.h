@@ -65,6 +65,7 @@ enum store_space {
     STORE_SPACE_LOGS = 17,    /* watch: log groups and streams, and what hangs on them */
     STORE_SPACE_LOG_CHUNKS = 18, /* watch: log events, and where their chunks lie in time */
     STORE_SPACE_ALARMS = 19,  /* watch: the history of alarms, and who stands on whom */
+    STORE_SPACE_WATCH = 20,   /* watch: small documents (keep.h) */
     STORE_SPACE_TEST = 255
 };
 

@@ -66,6 +66,7 @@ void overlay_reset(struct store_stage *stage)
         memset(stage->slot, 0, stage->slots * sizeof(struct node *));
     stage->nodes = stage->rows = stage->durable = 0;
     stage->undo_count = stage->delta_count = 0;
+    stage->writes++;
     int rc = head_make(stage);
     ASSERT(rc == 0); /* the first chunk of the arena is kept */
 }
@@ -210,6 +211,7 @@ static void node_change(struct store_stage *stage, struct node *node, uint8_t st
     }
     node->state = state;
     node->value = value;
+    stage->writes++;
 }
 
 static int write_node(

@@ -252,6 +252,12 @@ int store_rank_seek(struct store_view *view, const struct store_query *query, ui
     return rc;
 }
 
+bool store_cursor_is_exact(const struct store_cursor *cursor)
+{
+    const struct store_snapshot *snapshot = cursor->merge.view->snapshot;
+    return !snapshot || cursor->def->since <= snapshot->sequence;
+}
+
 void store_cursor_close(struct store_cursor *cursor)
 {
     if (cursor && cursor->open)

@@ -1,33 +1,58 @@
 /* Point look-ups of items, and rows outside tables. */
 #include "store/internal.h"
 
-int store_get(struct store_view *view, const struct store_table *table, const struct attr *key,
-    struct arena *arena, const struct attr **item)
+/* The row's stored item, copied and decoded into the arena. */
+static int get_row(struct store_view *view, struct text row, struct arena *arena, struct text *bytes, struct attr **item)
+{
+    struct rocks_value value;
+    int rc = view_get(view, row, &value);
+    if (rc)
+        return rc;
+    view->items++;
+    view->bytes += value.bytes.len;
+    *bytes = arena_copy(arena, value.bytes);
+    rocks_value_release(&value);
+    return bytes->data ? item_decode(arena, *bytes, item) : ERR_MEMORY;
+}
+
+static int note_seen(const struct store_view *view, struct text row, struct arena *arena, struct store_seen *seen, struct text bytes, const struct attr *item)
+{
+    struct text own = arena_copy(arena, row);
+    if (!own.data)
+        return ERR_MEMORY;
+    *seen = (struct store_seen){.stage = view->stage, .writes = view->stage->writes, .row = own, .bytes = bytes, .item = item};
+    return 0;
+}
+
+int store_get_seen(struct store_view *view, const struct store_table *table, const struct attr *key, struct arena *arena, const struct attr **item,
+    struct store_seen *seen)
 {
     const struct definition *def = table_definition(view, table);
-    struct rocks_value value;
     struct attr *made = NULL;
+    struct text bytes = TEXT_NONE;
     struct buf row;
     if (table_is_gone(view, table))
         return ERR_NOT_FOUND;
     buf_init(&row, KEY_BYTES_MAX);
     table_key(&row, def, KEY_ITEM, table);
     int rc = primary_add(&row, def, key, NULL);
-    if (!rc)
-        rc = view_get(view, buf_text(&row), &value);
+    if (!rc) {
+        rc = get_row(view, buf_text(&row), arena, &bytes, &made);
+        if (seen && view->stage && (!rc || rc == ERR_NOT_FOUND) && note_seen(view, buf_text(&row), arena, seen, bytes, made))
+            rc = ERR_MEMORY;
+    }
     buf_fini(&row);
-    if (rc)
-        return rc;
-    view->items++;
-    view->bytes += value.bytes.len;
-    struct text bytes = arena_copy(arena, value.bytes);
-    rocks_value_release(&value);
-    rc = bytes.data ? item_decode(arena, bytes, &made) : ERR_MEMORY;
     if (!rc && due_is_past(due_of(def, made), view->now_s))
         rc = ERR_NOT_FOUND;
     if (!rc)
         *item = made;
     return rc;
+}
+
+int store_get(struct store_view *view, const struct store_table *table, const struct attr *key,
+    struct arena *arena, const struct attr **item)
+{
+    return store_get_seen(view, table, key, arena, item, NULL);
 }
 
 /* ---- raw rows ---- */

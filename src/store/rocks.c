@@ -16,12 +16,14 @@
 #include "base/assert.h"
 #include "store/rocks_crypt.h"
 #include "store/rocks_ext.h"
+#include "store/rocks_memtable.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 #define MARKS_MAX 4096
+#define SKIPS 3 /* old versions of a key that an iterator steps over before it seeks the next key: a seek costs as much as four steps or so */
 
 struct mark {
     uint64_t internal, mark;
@@ -117,6 +119,8 @@ static void make_options(struct rocks *rocks, size_t cache_bytes, size_t write_b
     rocksdb_options_set_stats_dump_period_sec(o, 0);
     rocksdb_options_set_skip_stats_update_on_db_open(o, 1);
     rocksdb_options_set_allow_concurrent_memtable_write(o, 0);
+    rocksdb_options_set_max_sequential_skip_in_iterations(o, SKIPS);
+    rocks_memtable_use(o);
     table_options(rocks, cache_bytes);
     rocks_ext_on_flush(o, on_flush, rocks);
 }
@@ -195,6 +199,18 @@ static void leave_uncounted(void)
     done = true;
 }
 
+/* Asked to read nothing from the disk, RocksDB answers a key as found, with an empty value, when it has not even opened the file that may hold it (the first look at a
+   file after the start, or one more than it keeps open). Only this question tells that from a value that is empty. */
+static bool is_really_empty(struct rocks *rocks, rocksdb_readoptions_t *read, struct text key)
+{
+    char *value = NULL;
+    size_t len = 0;
+    unsigned char found = 0;
+    rocksdb_key_may_exist(rocks->db, read, key.data, key.len, &value, &len, NULL, 0, &found);
+    rocksdb_free(value);
+    return found && len == 0; /* longer: it was opened meanwhile */
+}
+
 int rocks_get(struct rocks *rocks, const struct rocks_snapshot *snapshot, bool cache_only, struct text key,
     struct rocks_value *value)
 {
@@ -210,7 +226,10 @@ int rocks_get(struct rocks *rocks, const struct rocks_snapshot *snapshot, bool c
         return ERR_NOT_FOUND;
     value->pin = pin;
     value->bytes.data = rocksdb_pinnableslice_value(pin, &value->bytes.len);
-    return 0;
+    if (!cache_only || value->bytes.len || is_really_empty(rocks, read, key))
+        return 0;
+    rocks_value_release(value);
+    return ERR_COLD;
 }
 
 void rocks_value_release(struct rocks_value *value)

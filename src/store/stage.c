@@ -195,12 +195,25 @@ static int write_item(
     return rc;
 }
 
+/* Does what was read before still tell what the row holds? */
+static bool seen_holds(const struct entry_change *c, struct text item_key)
+{
+    const struct store_seen *seen = c->seen;
+    return seen && seen->stage == c->view->stage && seen->writes == c->view->stage->writes && text_equal(seen->row, item_key);
+}
+
 /* The stored item, copied and decoded into the arena; `bytes` empty when there is none. */
 static int read_old(struct entry_change *c, struct text item_key, struct text *bytes)
 {
     struct rocks_value value;
     struct attr *item;
     *bytes = TEXT_NONE;
+    if (seen_holds(c, item_key)) {
+        *bytes = c->seen->bytes;
+        c->before = c->seen->item;
+        c->due_before = c->before ? due_of(c->def, c->before) : INT64_MIN;
+        return 0;
+    }
     int rc = view_get(c->view, item_key, &value);
     if (rc)
         return rc == ERR_NOT_FOUND ? 0 : rc;
@@ -283,8 +296,15 @@ static int put_checked(
 int store_put(struct store_view *view, const struct store_table *table, const struct attr *item,
     unsigned flags, struct arena *arena, const struct attr **old, struct err *err)
 {
+    return store_put_seen(view, table, item, flags, arena, NULL, old, err);
+}
+
+int store_put_seen(struct store_view *view, const struct store_table *table, const struct attr *item,
+    unsigned flags, struct arena *arena, const struct store_seen *seen, const struct attr **old, struct err *err)
+{
     struct entry_change c;
     change_init(&c, view, table, arena);
+    c.seen = seen;
     if (old)
         *old = NULL;
     int rc = item_check_within(item, flags & STORE_LARGE ? ITEM_LARGE_MAX : ITEM_BYTES_MAX, err);
@@ -306,9 +326,16 @@ int store_put(struct store_view *view, const struct store_table *table, const st
 int store_delete(struct store_view *view, const struct store_table *table, const struct attr *key,
     unsigned flags, struct arena *arena, const struct attr **old, struct err *err)
 {
+    return store_delete_seen(view, table, key, flags, arena, NULL, old, err);
+}
+
+int store_delete_seen(struct store_view *view, const struct store_table *table, const struct attr *key,
+    unsigned flags, struct arena *arena, const struct store_seen *seen, const struct attr **old, struct err *err)
+{
     struct entry_change c;
     struct text before;
     change_init(&c, view, table, arena);
+    c.seen = seen;
     if (old)
         *old = NULL;
     int rc = atomic_load(&table->dropped) ? sentence(err, ERR_NOT_FOUND) : make_key(&c, key, err);

@@ -309,7 +309,7 @@ int store_stage_apply(struct store_stage *stage, uint64_t sequence, struct err *
         if (stage->delta[i].change) /* also when a later stage drops the table: that may be undone */
             atomic_store(&stage->delta[i].table->count, stage->delta[i].total);
     note_ended(stage);
-    return stage->defined_count ? catalogue_commit(stage) : 0;
+    return stage->defined_count ? catalogue_commit(stage, sequence) : 0;
 }
 
 /* ---- replaying ---- */

@@ -166,6 +166,17 @@ struct store_view {
 /* ---- reading ---- */
 /* `key` holds at least the key attributes. ERR_NOT_FOUND, ERR_COLD, ERR_TYPE (bad key), ERR_CORRUPT. The item lives in the arena. */
 int store_get(struct store_view *view, const struct store_table *table, const struct attr *key, struct arena *arena, const struct attr **item);
+/* What a read has found, so that a write behind it need not look again. Valid as long as the arena of the read; the write itself sees whether it is of the
+   same row and whether anything was staged since. Begins as zeros. */
+struct store_seen {
+    const struct store_stage *stage;
+    uint64_t writes;
+    struct text row, bytes;                 /* key and stored form; bytes.data NULL: there was none */
+    const struct attr *item;
+};
+/* store_get on a view with a stage. `seen` is filled when it answers 0 or ERR_NOT_FOUND. */
+int store_get_seen(struct store_view *view, const struct store_table *table, const struct attr *key, struct arena *arena, const struct attr **item,
+    struct store_seen *seen);
 
 enum store_range_op { STORE_RANGE_ALL, STORE_RANGE_EQ, STORE_RANGE_LT, STORE_RANGE_LE, STORE_RANGE_GT, STORE_RANGE_GE, STORE_RANGE_BETWEEN, STORE_RANGE_PREFIX };
 struct store_query {
@@ -186,6 +197,9 @@ int store_query_open(struct store_view *view, const struct store_query *query, s
 /* 0 with the next item (in the arena given), ERR_NOT_FOUND at the end, ERR_COLD, ERR_CORRUPT. */
 int store_cursor_next(struct store_cursor *cursor, struct arena *arena, const struct attr **item);
 void store_cursor_close(struct store_cursor *cursor);
+/* Of a cursor over a snapshot: is the declaration that it goes by (time to live above all) the one that was in force at that commit? False: a later commit has changed it already, and the snapshot
+   that shows that commit is about to be published. Whoever says which commit he shows takes that one instead. */
+bool store_cursor_is_exact(const struct store_cursor *cursor);
 
 /* ---- ordered counts (indexes and tables declared `counted`), all O(log n) ---- */
 /* Entries of a hash value (as in a query: as many as the key has); 0 when there are none. */
@@ -223,6 +237,11 @@ int store_put(struct store_view *view, const struct store_table *table, const st
     const struct attr **old, struct err *err);
 int store_delete(struct store_view *view, const struct store_table *table, const struct attr *key, unsigned flags, struct arena *arena,
     const struct attr **old, struct err *err);
+/* The same after a store_get_seen. */
+int store_put_seen(struct store_view *view, const struct store_table *table, const struct attr *item, unsigned flags, struct arena *arena,
+    const struct store_seen *seen, const struct attr **old, struct err *err);
+int store_delete_seen(struct store_view *view, const struct store_table *table, const struct attr *key, unsigned flags, struct arena *arena,
+    const struct store_seen *seen, const struct attr **old, struct err *err);
 
 /* Rows outside tables: deferred calls, room histories, settings. `space` is the first key byte's sub-space (1..255), chosen in key.h. */
 int store_raw_put(struct store_stage *stage, uint8_t space, struct text key, struct text value);

@@ -340,7 +340,7 @@ static void test_environment_errors(void **state)
             "ExpressionAttributeValues contains invalid value: Supplied AttributeValue is empty, must contain exactly one of the supported "
             "datatypes for key :a"},
         {"{'FilterExpression':'a','ExpressionAttributeValues':{':a':{'N':'x'}}}",
-            "ExpressionAttributeValues contains invalid value: The parameter cannot be converted to a numeric value for key :a"},
+            "ExpressionAttributeValues contains invalid value: The parameter cannot be converted to a numeric value: x for key :a"},
         {"{'FilterExpression':'a','ExpressionAttributeValues':{':a':{'SS':[]}}}",
             "ExpressionAttributeValues contains invalid value: One or more parameter values were invalid: An string set  may not be empty for key :a"},
         {"{'FilterExpression':'a','ExpressionAttributeValues':{':a':{'L':[{'NS':[]}]}}}",

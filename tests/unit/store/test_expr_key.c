@@ -315,7 +315,7 @@ static void test_legacy_condition_errors(void **state)
             BAD "ComparisonOperator CONTAINS is not valid for SS AttributeValue type"},
         {"ScanFilter", "{'a':{'ComparisonOperator':'BETWEEN','AttributeValueList':[{'N':'2'},{'N':'1'}]}}", "",
             "The BETWEEN condition was provided a range where the lower bound is greater than the upper bound"},
-        {"ScanFilter", "{'a':{'ComparisonOperator':'EQ','AttributeValueList':[{'N':'x'}]}}", "", "The parameter cannot be converted to a numeric value"},
+        {"ScanFilter", "{'a':{'ComparisonOperator':'EQ','AttributeValueList':[{'N':'x'}]}}", "", "The parameter cannot be converted to a numeric value: x"},
         {"QueryFilter", "{'a':{}}", "",
             "1 validation error detected: Value null at 'queryFilter.a.member.comparisonOperator' failed to satisfy constraint: Member must not be null"},
         {"ScanFilter", "{'a':{'ComparisonOperator':'LIKE'}}", "",

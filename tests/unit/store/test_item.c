@@ -62,6 +62,27 @@ static void test_wire_round_trip(void **state)
         item_to_wire, "{\"n\":{\"N\":\"150\"},\"m\":{\"N\":\"0\"},\"o\":{\"N\":\"0.001\"}}");
 }
 
+static void types_are(const char *json, const char *sentence)
+{
+    struct err err = {0};
+    const struct json *root;
+    assert_int_equal(json_parse(&arena, text_of(json), 0, &root, NULL), 0);
+    assert_int_equal(attr_wire_types(root, &err), sentence ? ERR_TYPE : 0);
+    assert_string_equal(err.text, sentence ? sentence : "");
+}
+
+static void test_wire_types(void **state)
+{
+    (void)state;
+    types_are("{\"S\":\"a\",\"N\":\"x\"}", NULL); /* what is wrong with the values is another matter */
+    types_are("{\"What\":1,\"S\":null}", NULL);
+    types_are("{\"L\":[null,{\"M\":{\"a\":{\"BS\":[\"YQ==\",null]}}}]}", NULL);
+    types_are("1", "Unexpected value type in payload");
+    types_are("{\"N\":1.5}", "DECIMAL_VALUE cannot be converted to String");
+    types_are("{\"B\":false}", "only base-64-encoded strings are convertible to bytes");
+    types_are("{\"L\":[{\"M\":{\"a\":{\"NS\":[{}]}}}]}", "Start of structure or map found where not expected");
+}
+
 static void test_wire_errors(void **state)
 {
     (void)state;
@@ -74,7 +95,11 @@ static void test_wire_errors(void **state)
     assert_int_equal(wire_error("{\"a\":{\"N\":\"1E126\"}}"), ERR_TOO_LARGE);
     assert_int_equal(
         wire_error("{\"a\":{\"N\":\"123456789012345678901234567890123456789\"}}"), ERR_TOO_LARGE);
-    assert_int_equal(wire_error("{\"a\":{\"B\":\"A\"}}"), ERR_SYNTAX);
+    assert_int_equal(wire_error("{\"a\":{\"B\":\"A\"}}"), ERR_TYPE);
+    assert_int_equal(wire_error("{\"a\":{\"N\":\".\"}}"), ERR_INVALID);
+    assert_int_equal(wire_error("{\"a\":{\"S\":null}}"), ERR_INVALID);
+    assert_int_equal(wire_error("{\"a\":null}"), ERR_INVALID);
+    assert_int_equal(wire_error("{\"a\":{\"SS\":[null]}}"), ERR_INVALID);
     assert_int_equal(wire_error("{\"a\":{\"BOOL\":\"true\"}}"), ERR_TYPE);
     assert_int_equal(wire_error("{\"a\":{\"NULL\":false}}"), ERR_INVALID);
     assert_int_equal(wire_error("{\"a\":{\"L\":{}}}"), ERR_TYPE);
@@ -230,6 +255,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_wire_round_trip, begin, end),
+        cmocka_unit_test_setup_teardown(test_wire_types, begin, end),
         cmocka_unit_test_setup_teardown(test_wire_errors, begin, end),
         cmocka_unit_test_setup_teardown(test_stored_form, begin, end),
         cmocka_unit_test_setup_teardown(test_plain, begin, end),

@@ -136,8 +136,55 @@ static void test_readers(void **state)
     fixture_close(&f);
 }
 
+static bool is_exact(struct fixture *f, const struct store_table *table)
+{
+    struct store_view view = {.store = f->store, .snapshot = store_snapshot_acquire(f->store, 0), .now_s = 2};
+    struct store_query query = {.table = table};
+    struct store_cursor *cursor;
+    assert_int_equal(store_query_open(&view, &query, &f->arena, &cursor, NULL), 0);
+    bool exact = store_cursor_is_exact(cursor);
+    store_cursor_close(cursor);
+    store_snapshot_release(f->store, 0);
+    return exact;
+}
+
+/* Between the moment at which a declaration is applied and that at which its snapshot is published, readers have the declaration of one commit and the rows of another. */
+static void test_declaration_of_the_snapshot(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct store_table_decl d = {.name = TEXT("accounts"), .hash = TEXT("id"), .hash_type = ATTR_STRING};
+    const struct store_table *table;
+    fixture_open(&f);
+    assert_int_equal(store_table_define(f.stage, &d, &table, NULL), 0);
+    put(&f, table, account(&f.arena, 0, 1));
+    fixture_commit(&f);
+    assert_true(is_exact(&f, table));
+    put(&f, table, account(&f.arena, 1, 1));
+    fixture_commit(&f);
+    assert_true(is_exact(&f, table));
+
+    d.ttl = TEXT("amount");
+    assert_int_equal(store_table_define(f.stage, &d, NULL, NULL), 0);
+    assert_true(is_exact(&f, table)); /* staged */
+    buf_clear(&f.record);
+    assert_int_equal(store_stage_seal(f.stage, 1700000000123, &f.record), 0);
+    assert_true(is_exact(&f, table)); /* sealed */
+    assert_int_equal(store_stage_apply(f.stage, ++f.sequence, NULL), 0);
+    assert_false(is_exact(&f, table));
+    assert_int_equal(store_snapshot_publish(f.store), 0);
+    store_stage_reset(f.stage);
+    assert_true(is_exact(&f, table));
+
+    fixture_detach(&f);
+    fixture_attach(&f);
+    assert_int_equal(store_snapshot_publish(f.store), 0);
+    assert_true(is_exact(&f, store_table_find(f.store, TEXT("accounts"))));
+    fixture_close(&f);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_readers)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_readers), cmocka_unit_test(test_declaration_of_the_snapshot)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -678,12 +678,53 @@ static void test_snapshot_view(void **state)
     store_snapshot_release(f->store, 3);
 }
 
+/* A write behind a read is spared the look-up only while what was read still holds: its old item, its change record and the numbers are those of the row as it is. */
+static void test_seen(void **state)
+{
+    struct fixture *f = *state;
+    struct store_table_decl decl = users();
+    const struct store_table *table = define(f, &decl);
+    const struct attr *item, *old;
+    struct store_seen seen = {.stage = NULL}, absent = {.stage = NULL};
+    fixture_commit(f);
+    put(f, table, user(f, "ann", 1));
+    fixture_commit(f);
+    assert_int_equal(store_get_seen(&f->view, table, user(f, "ann", 0), &f->arena, &item, &seen), 0);
+    assert_int_equal(store_get_seen(&f->view, table, user(f, "bob", 0), &f->arena, &item, &absent), ERR_NOT_FOUND);
+    /* Of another row. */
+    assert_int_equal(store_put_seen(&f->view, table, user(f, "bob", 5), 0, &f->arena, &seen, &old, NULL), 0);
+    assert_null(old);
+    /* Something was staged since: what `absent` says of bob is over. */
+    assert_int_equal(store_put_seen(&f->view, table, user(f, "bob", 6), STORE_IF_ABSENT, &f->arena, &absent, &old, NULL), ERR_EXISTS);
+    assert_int_equal(store_delete_seen(&f->view, table, user(f, "bob", 0), 0, &f->arena, &absent, &old, NULL), 0);
+    assert_non_null(old);
+    /* A roll-back is a change like any other, and leads to no number of writes that was there before. */
+    struct store_save save = store_stage_save(f->stage);
+    put(f, table, user(f, "ann", 2));
+    assert_int_equal(store_get_seen(&f->view, table, user(f, "ann", 0), &f->arena, &item, &seen), 0);
+    store_stage_rollback(f->stage, save);
+    assert_int_equal(store_put_seen(&f->view, table, user(f, "ann", 3), 0, &f->arena, &seen, &old, NULL), 0);
+    assert_true(attr_equal(old, user(f, "ann", 1)));
+    /* And it is believed when it holds. */
+    assert_int_equal(store_get_seen(&f->view, table, user(f, "ann", 0), &f->arena, &item, &seen), 0);
+    uint64_t before = f->view.items;
+    assert_int_equal(store_put_seen(&f->view, table, user(f, "ann", 4), STORE_IF_PRESENT, &f->arena, &seen, &old, NULL), 0);
+    assert_int_equal(f->view.items, before);
+    assert_ptr_equal(old, item);
+    /* The next tick's stage begins with other numbers. */
+    fixture_commit(f);
+    assert_int_equal(store_put_seen(&f->view, table, user(f, "ann", 9), 0, &f->arena, &seen, &old, NULL), 0);
+    assert_true(attr_equal(old, user(f, "ann", 4)));
+    fixture_commit(f);
+    verify_clean(f->store);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, opened, closed)
     const struct CMUnitTest tests[] = {TEST(test_define), TEST(test_changes), TEST(test_expired_overwrite),
         TEST(test_expiry_slices), TEST(test_volatile), TEST(test_raw), TEST(test_backfill), TEST(test_drop),
         TEST(test_cold), TEST(test_checks), TEST(test_prefix_query), TEST(test_damage),
-        TEST(test_snapshot_view)};
+        TEST(test_snapshot_view), TEST(test_seen)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
