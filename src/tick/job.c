@@ -99,8 +99,13 @@ int jobs_call(struct jobs *jobs, int (*body)(struct tick *tick, struct arena *ar
 
 static const char *kind_name(const struct job *job)
 {
-    static const char *const names[] = {"", "backup", "restore", "restore", "export", "import"};
+    static const char *const names[] = {"", "backup", "restore", "restore", "export", "import", "export of logs"};
     return job->state == JOB_REMOVING ? "deletion of backup" : names[job->kind];
+}
+
+static const char *source_kind(const struct job *job)
+{
+    return job->kind == JOB_LOGS ? "group" : "table";
 }
 
 static bool fills(const struct job *job)
@@ -111,7 +116,7 @@ static bool fills(const struct job *job)
 /* Whose row outlives it, because somebody may ask how it went. */
 static bool is_kept(const struct job *job)
 {
-    return job->state != JOB_REMOVING && (job->kind == JOB_BACKUP || job->kind == JOB_EXPORT || job->kind == JOB_IMPORT);
+    return job->state != JOB_REMOVING && (job->kind == JOB_BACKUP || job->kind == JOB_EXPORT || job->kind == JOB_IMPORT || job->kind == JOB_LOGS);
 }
 
 static int end_rows(struct tick *tick, const struct job_run *run, bool keep)
@@ -121,12 +126,20 @@ static int end_rows(struct tick *tick, const struct job_run *run, bool keep)
     return code || !keep ? code : job_queue(stage, &run->job, false);
 }
 
+/* A job that somebody has given up meanwhile has its last row already. */
+static bool is_given_up(struct tick *tick, struct arena *arena, const struct job_run *run)
+{
+    struct job job;
+    return run->job.kind == JOB_LOGS && !job_get(tick_view(tick), arena, text_of(run->job.id), &job) && job.state != JOB_WAITING;
+}
+
 static int done_body(struct tick *tick, struct arena *arena, void *context)
 {
     struct job_run *run = context;
     bool keep = is_kept(&run->job);
+    if (is_given_up(tick, arena, run))
+        return 0;
     int code = fills(&run->job) ? store_table_set_filling(tick_stage(tick), run->target, false, &run->err) : 0;
-    (void)arena;
     if (keep)
         run->job.state = JOB_DONE;
     run->job.ended_ms = tick_now_ms(tick);
@@ -139,7 +152,8 @@ static int failed_body(struct tick *tick, struct arena *arena, void *context)
     struct store_stage *stage = tick_stage(tick);
     bool keep = is_kept(&run->job) && run->job.kind != JOB_BACKUP;
     int code = 0;
-    (void)arena;
+    if (is_given_up(tick, arena, run))
+        return 0;
     if (fills(&run->job) && run->target && store_table_filling(run->target)) {
         code = store_table_drop(stage, run->target, NULL);
         if (!code && run->job.undo_space)
@@ -160,7 +174,7 @@ static bool fail(struct job_run *run, int code)
     if (jobs_call(run->jobs, failed_body, run))
         return false;
     counter_add(COUNTER_jobs_failed, 1);
-    log_error("job", "%s: the %s of table %.*s failed: %s", run->job.id, kind_name(&run->job), TEXT_FMT(fills(&run->job) ? run->job.target : run->job.source), run->err.text);
+    log_error("job", "%s: the %s of %s %.*s failed: %s", run->job.id, kind_name(&run->job), source_kind(&run->job), TEXT_FMT(fills(&run->job) ? run->job.target : run->job.source), run->err.text);
     return true;
 }
 
@@ -189,6 +203,8 @@ static int work(struct job_run *run)
         return job_export_run(run);
     case JOB_IMPORT:
         return job_import_run(run);
+    case JOB_LOGS:
+        return job_logs_run(run);
     default:
         return err_set(&run->err, ERR_UNSUPPORTED, "this program knows no such job");
     }
@@ -231,10 +247,10 @@ static bool run_job(struct jobs *jobs, const struct job *job)
     bool later = code == ERR_CLOSED || code == ERR_AGAIN;
     if (!code) {
         counter_add(COUNTER_jobs_done, 1);
-        log_info("job", "%s: the %s of table %.*s is done: %llu items in %lld ms", job->id, kind_name(job), TEXT_FMT(fills(job) ? job->target : job->source),
+        log_info("job", "%s: the %s of %s %.*s is done: %llu items in %lld ms", job->id, kind_name(job), source_kind(job), TEXT_FMT(fills(job) ? job->target : job->source),
             (unsigned long long)run.job.items, (long long)(clock_mono_ms() - began));
     } else if (code == ERR_AGAIN) {
-        log_warn("job", "%s: the %s of table %.*s begins anew later: %s", job->id, kind_name(job), TEXT_FMT(job->source), run.err.text);
+        log_warn("job", "%s: the %s of %s %.*s begins anew later: %s", job->id, kind_name(job), source_kind(job), TEXT_FMT(job->source), run.err.text);
     } else if (!later && (jobs_call(jobs, nothing, NULL) == ERR_CLOSED || !was_cancelled(&run))) {
         later = !fail(&run, code);
     }
@@ -304,7 +320,7 @@ struct old_jobs {
 static int find_old(void *context, const struct job *job)
 {
     struct old_jobs *old = context;
-    bool listed = (job->kind == JOB_EXPORT || job->kind == JOB_IMPORT) && job->state != JOB_WAITING;
+    bool listed = (job->kind == JOB_EXPORT || job->kind == JOB_IMPORT || job->kind == JOB_LOGS) && job->state != JOB_WAITING;
     if (job->created_ms >= old->before_ms || old->count == OLD_SLICE)
         return 1;
     if (listed)

@@ -15,7 +15,7 @@
 #include "base/cipher.h"
 #include "tick/tick.h"
 
-enum job_kind { JOB_BACKUP = 1, JOB_RESTORE = 2, JOB_REWIND = 3, JOB_EXPORT = 4, JOB_IMPORT = 5 };
+enum job_kind { JOB_BACKUP = 1, JOB_RESTORE = 2, JOB_REWIND = 3, JOB_EXPORT = 4, JOB_IMPORT = 5, JOB_LOGS = 6 /* events of a log group to files */ };
 enum job_state { JOB_WAITING = 1, JOB_DONE = 2, JOB_FAILED = 3, JOB_REMOVING = 4 /* a backup whose file is to go */ };
 
 #define JOB_ID_TEXT 23               /* "<14 digits of ms>-<8 hex digits>": sorts by time, safe as a file's name */
@@ -60,6 +60,11 @@ struct job_forms {
     /* The next item's JSON, borrowed until the next call. ERR_NOT_FOUND: the end. ERR_SYNTAX: what stands there is none; the next call goes on behind it. */
     int (*import_next)(void *context, struct text *json, struct err *err);
     void (*import_end)(void *context);
+    /* JOB_LOGS. Each step takes a bounded piece, in a view of its own; *more: there is another one. Ended, or abandoned, it is freed; NULL: there are no such jobs. */
+    int (*logs_begin)(void **out, const char *folder, const struct job *job, struct err *err);
+    int (*logs_step)(void *context, struct store_view *view, uint64_t *events, bool *more, struct err *err);
+    int (*logs_end)(void *context, struct err *err);
+    void (*logs_abandon)(void *context);
 };
 #define JOB_SCRATCH "weir.export." /* and a job's id: a table that is rewound to be exported; hidden */
 
@@ -107,6 +112,8 @@ int job_put(struct store_stage *stage, const struct job *job);
 int job_remove(struct jobs *jobs, struct tick *tick, struct job *job);
 /* A pending job ends here and now: its rows go. */
 int job_cancel(struct tick *tick, const struct job *job);
+/* The same, but its row stays and says that it failed for that reason. For JOB_LOGS. */
+int job_give_up(struct tick *tick, struct job *job, struct text reason);
 
 /* ---- with any view ---- */
 /* Texts live in the arena. ERR_NOT_FOUND, ERR_COLD, ERR_CORRUPT, ERR_MEMORY. */

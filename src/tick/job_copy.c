@@ -1,8 +1,9 @@
 /*
  * Backups, and restores from them.
  *
- * A backup is the snapshot at the moment when its job runs: all items that are visible then (expired ones are not). Its file is complete or absent; the job's row
- * says AVAILABLE after that, never before. A restore begins anew after a crash: items are put again over themselves, which changes nothing.
+ * A backup is the snapshot at the moment when its job runs: all items that are visible then (expired ones are not), by the declaration of that commit and not of a later one, or time to live that
+ * is turned on meanwhile would take items away that the commit which the backup names still showed. Its file is complete or absent; the job's row says AVAILABLE after that, never before. A restore
+ * begins anew after a crash: items are put again over themselves, which changes nothing.
  */
 #include "tick/job_inside.h"
 
@@ -13,6 +14,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define EXACT_TRIES 100 /* looks for a commit whose declaration is the newest; one more is needed when a declaration changes in between */
 
 static const unsigned char *key_of(const struct jobs *jobs)
 {
@@ -29,16 +32,41 @@ static int make_folder(struct job_run *run)
     return err_set(&run->err, errno == ENOSPC ? ERR_DISK_FULL : ERR_IO, "the folder %s cannot be made: %s", folder, strerror(errno));
 }
 
-static int write_items(struct job_run *run, struct store_view *view, struct archive_writer *writer)
+static int nothing(struct tick *tick, struct arena *arena, void *context)
+{
+    (void)tick;
+    (void)arena;
+    (void)context;
+    return 0;
+}
+
+/* The table as one commit has it. A call that does nothing comes back when the commits before it are published, so another try meets the declaration that the last one has seen too early. */
+static int open_exact(struct job_run *run, struct store_view *view, struct store_cursor **cursor)
+{
+    struct store_query query = {.table = run->source};
+    for (int tries = 0; tries < EXACT_TRIES; tries++) {
+        job_view_begin(run->jobs, view, clock_wall_ms() / 1000);
+        int code = store_query_open(view, &query, &run->jobs->call_arena, cursor, &run->err);
+        if (!code && store_cursor_is_exact(*cursor))
+            return 0;
+        if (!code)
+            store_cursor_close(*cursor);
+        job_view_end(run->jobs);
+        arena_reset(&run->jobs->call_arena);
+        if (!code)
+            code = jobs_call(run->jobs, nothing, NULL);
+        if (code)
+            return code;
+    }
+    return err_set(&run->err, ERR_AGAIN, "the table's declaration changes all the time");
+}
+
+static int write_items(struct job_run *run, struct store_cursor *cursor, struct archive_writer *writer)
 {
     struct arena *arena = &run->jobs->call_arena;
-    struct store_query query = {.table = run->source};
-    struct store_cursor *cursor;
     const struct attr *item;
     struct buf bytes;
-    int code = store_query_open(view, &query, arena, &cursor, &run->err);
-    if (code)
-        return code;
+    int code = 0;
     buf_init(&bytes, 2 * ITEM_BYTES_MAX);
     struct arena_mark mark = arena_mark(arena);
     while (!code && (code = store_cursor_next(cursor, arena, &item)) == 0) {
@@ -53,12 +81,11 @@ static int write_items(struct job_run *run, struct store_view *view, struct arch
             job_progress(run, "backing up");
         }
     }
-    store_cursor_close(cursor);
     buf_fini(&bytes);
     return code == ERR_NOT_FOUND ? 0 : code;
 }
 
-static int write_file(struct job_run *run, struct store_view *view)
+static int write_file(struct job_run *run, const struct store_view *view, struct store_cursor *cursor)
 {
     struct jobs *jobs = run->jobs;
     char path[JOBS_PATH_SIZE];
@@ -74,7 +101,7 @@ static int write_file(struct job_run *run, struct store_view *view)
     buf_fini(&header);
     if (code)
         return code;
-    code = write_items(run, view, writer);
+    code = write_items(run, cursor, writer);
     if (code) {
         archive_abandon(writer);
         return code;
@@ -88,15 +115,18 @@ static int write_file(struct job_run *run, struct store_view *view)
 
 int job_backup_run(struct job_run *run)
 {
+    struct store_cursor *cursor;
     struct store_view view;
     if (!run->source)
         return err_set(&run->err, ERR_NOT_FOUND, "the table was deleted before its backup was made");
     int code = jobs_writable(run->jobs);
     if (!code)
         code = make_folder(run);
+    if (!code)
+        code = open_exact(run, &view, &cursor);
     if (!code) {
-        job_view_begin(run->jobs, &view, clock_wall_ms() / 1000);
-        code = write_file(run, &view);
+        code = write_file(run, &view, cursor);
+        store_cursor_close(cursor);
         job_view_end(run->jobs);
     }
     arena_reset(&run->jobs->call_arena);

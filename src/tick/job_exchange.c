@@ -260,3 +260,47 @@ int job_import_run(struct job_run *run)
     run->job.reason = text_of(run->reason);
     return code;
 }
+
+/* ---- logs ---- */
+
+/* One piece, unless the job was given up meanwhile. */
+static int logs_step(struct job_run *run, void *export, bool *more)
+{
+    struct job_forms const *forms = run->jobs->forms;
+    struct store_view view;
+    struct job now;
+    job_view_begin(run->jobs, &view, clock_wall_ms() / 1000);
+    int code = job_get(&view, &run->jobs->call_arena, text_of(run->job.id), &now);
+    if (!code && now.state != JOB_WAITING)
+        code = err_set(&run->err, ERR_CONDITION, "it was given up");
+    if (!code)
+        code = forms->logs_step(export, &view, &run->job.items, more, &run->err);
+    job_view_end(run->jobs);
+    arena_reset(&run->jobs->call_arena);
+    if (!code)
+        code = jobs_stopping(run->jobs) ? ERR_CLOSED : jobs_writable(run->jobs);
+    return code;
+}
+
+int job_logs_run(struct job_run *run)
+{
+    const struct job_forms *forms = run->jobs->forms;
+    char folder[JOBS_PATH_SIZE];
+    void *export = NULL;
+    bool more = true;
+    if (!forms || !forms->logs_begin)
+        return err_set(&run->err, ERR_UNSUPPORTED, "this program exports no logs");
+    int code = reach(run, run->job.path, true, folder);
+    if (!code)
+        code = forms->logs_begin(&export, folder, &run->job, &run->err);
+    if (code)
+        return code;
+    while (!code && more) {
+        code = logs_step(run, export, &more);
+        job_progress(run, "exporting");
+    }
+    if (!code)
+        return forms->logs_end(export, &run->err);
+    forms->logs_abandon(export);
+    return code == ERR_DISK_FULL ? ERR_AGAIN : code;
+}

@@ -93,6 +93,7 @@ int job_rewind_run(struct job_run *run);
 int job_remove_run(struct job_run *run);
 int job_export_run(struct job_run *run);
 int job_import_run(struct job_run *run);
+int job_logs_run(struct job_run *run);
 /* All items of the source, as they were at run->job.time_ms, one call each of `take`, in several passes: a key may come more than once, its last
    coming counts. */
 struct job_images {

@@ -93,7 +93,7 @@ int job_decode(struct arena *arena, struct text bytes, struct job *job)
     job->reason = take(arena, &c);
     job->undo_space = cursor_u8(&c);
     job->undo_key = take(arena, &c);
-    bool known = job->kind >= JOB_BACKUP && job->kind <= JOB_IMPORT && job->state >= JOB_WAITING && job->state <= JOB_REMOVING;
+    bool known = job->kind >= JOB_BACKUP && job->kind <= JOB_LOGS && job->state >= JOB_WAITING && job->state <= JOB_REMOVING;
     return c.failed || cursor_left(&c) || !known ? ERR_CORRUPT : 0;
 }
 
@@ -180,6 +180,15 @@ int job_remove(struct jobs *jobs, struct tick *tick, struct job *job)
 int job_cancel(struct tick *tick, const struct job *job)
 {
     return job_forget(tick_stage(tick), job);
+}
+
+int job_give_up(struct tick *tick, struct job *job, struct text reason)
+{
+    job->state = JOB_FAILED;
+    job->reason = reason;
+    job->ended_ms = tick_now_ms(tick);
+    int code = job_put(tick_stage(tick), job);
+    return code ? code : job_queue(tick_stage(tick), job, false);
 }
 
 /* ---- reading ---- */

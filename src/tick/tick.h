@@ -160,7 +160,7 @@ void tick_wake(struct tick *tick); /* after clock_advance */
 /* The journal keeps every record from this sequence on, whatever the retention (a consumer's position). UINT64_MAX: nothing is asked for. Each keeper has a place
    of its own; the lowest counts. To add one, add a name. Any thread, one at a time per keeper. What is asked for holds once the state thread has run a call
    that was submitted later. */
-enum tick_keeper { TICK_KEEP_CONSUMERS, TICK_KEEP_JOBS, TICK_KEEP_STREAMS, TICK_KEEP_BACKUP, TICK_KEEPERS };
+enum tick_keeper { TICK_KEEP_CONSUMERS, TICK_KEEP_JOBS, TICK_KEEP_STREAMS, TICK_KEEP_BACKUP, TICK_KEEP_DESTINATIONS, TICK_KEEPERS };
 void tick_keep_from(struct tick *tick, enum tick_keeper keeper, uint64_t sequence);
 /* The retention grows to at least so long and so much (of the whole journal) while it is asked for; 0, 0: the configured one alone. For recovery to a point in
    time. Any thread. */

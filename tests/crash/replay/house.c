@@ -8,7 +8,10 @@
 #include "base/log.h"
 #include "tick/feed.h"
 
+#include <time.h>
 #include <unistd.h>
+
+#define SETTLE_S 120 /* real seconds */
 
 /* ---- a step, on the state thread ---- */
 
@@ -297,12 +300,21 @@ static int is_settled(struct house *house, struct tick *tick, struct arena *aren
     return 0;
 }
 
-/* A minute brings the next sweep, whatever it had planned; later ones follow it at once. A fill is ready when its end is applied: one more call sees it. */
+static time_t real_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+/* A minute brings the next sweep, whatever it had planned; later ones follow it at once. A fill is ready when its end is applied: one more call sees it. Looks are quick and a worker may be
+   starved, so it is not their number that is bounded. */
 void house_settle(struct house *house)
 {
     bool settled = false;
+    time_t until_s = real_s() + SETTLE_S;
     house_advance(house, MINUTE_MS + SECOND_MS);
-    for (int look = 0; look < 4000 && !settled; look++) {
+    for (int look = 0; !settled && real_s() < until_s; look++) {
         CHECK(house_call(house, is_settled, &settled) == 0, "a look");
         if (!settled && look % 40 == 39)
             house_advance(house, SECOND_MS);

@@ -85,7 +85,7 @@ struct house {
     enum power_loss cut_loss;
 };
 
-/* Looks for up to 30 real seconds. */
+/* Looks for half a real minute at least, and for longer where looks are slow. */
 #define HOUSE_UNTIL(house, condition, what)                                \
     do {                                                                   \
         int left_ = 600000;                                                \

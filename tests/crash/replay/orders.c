@@ -277,9 +277,21 @@ static void restore_look(struct house *house)
 
 /* ---- turns ---- */
 
+/* The trail has an end, and the copier may get little of the machine: then the calls wait for it. */
+static void backup_wait(struct house *house)
+{
+    const struct shared *shared = house->shared;
+    for (int look = 0; shared->backup.state == ORDER_RUNS && shared->trail_len + 2 * WINDOW > TRAIL && look < 300000; look++) {
+        usleep(200);
+        tick_drain(house->tick, 0);
+        backup_look(house);
+    }
+}
+
 void orders_turn(struct house *house, struct dice *dice)
 {
     struct shared *shared = house->shared;
+    backup_wait(house);
     if (shared->rewind.state == ORDER_RUNS)
         rewind_look(house);
     else if (shared->moments && roll(dice, 4) == 0)
@@ -327,7 +339,7 @@ void orders_reopen(struct house *house)
 void orders_finish(struct house *house)
 {
     struct shared *shared = house->shared;
-    for (int look = 0; look < 100000; look++) {
+    for (int look = 0; look < 300000; look++) {
         if (shared->rewind.state == ORDER_RUNS)
             rewind_look(house);
         if (shared->backup.state == ORDER_RUNS)

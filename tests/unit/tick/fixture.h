@@ -282,10 +282,10 @@ static inline void drain(struct fixture *f)
             ;
 }
 
-/* Looks for up to ten real seconds. */
+/* Looks for up to a real minute. */
 #define until_plain(condition)                                                                                                   \
     do {                                                                                                                         \
-        int left_ = 100000;                                                                                                      \
+        int left_ = 600000;                                                                                                      \
         while (!(condition) && left_-- > 0)                                                                                      \
             usleep(100);                                                                                                         \
         assert_true(condition);                                                                                                  \

@@ -267,7 +267,7 @@ static void a_failed_fsync_ends_the_process(void **state)
         call_init(&call, f, 1, "x", 1);
         submit(f, &call);
         kick(f);
-        for (int i = 0; i < 10000; i++)
+        for (int i = 0; i < 60000; i++)
             usleep(1000);
         _exit(1);
     }

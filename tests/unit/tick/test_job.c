@@ -401,7 +401,8 @@ static int read_next(void *context, struct text *json, struct err *err)
     return text_is(*json, "?") ? ERR_SYNTAX : 0;
 }
 
-static const struct job_forms forms = {form_begin, form_item, form_end, form_abandon, read_begin, read_next, form_abandon};
+static const struct job_forms forms = {.export_begin = form_begin, .export_item = form_item, .export_end = form_end, .export_abandon = form_abandon, .import_begin = read_begin,
+    .import_next = read_next, .import_end = form_abandon};
 
 /* ---- the tests ---- */
 
