@@ -14,11 +14,11 @@ static void read_block(struct text bytes)
     struct log_block block;
     struct log_reader reader;
     struct watch_log_event event;
-    struct buf space;
+    struct log_space space;
     size_t seen = 0;
     if (log_block_open(bytes, &block))
         return;
-    buf_init(&space, LOG_BLOCK_MAX + 64);
+    log_space_init(&space);
     int code = log_reader_begin(&reader, &block, &space);
     while (!code) {
         code = log_reader_next(&reader, &event);
@@ -27,7 +27,7 @@ static void read_block(struct text bytes)
         if (event.place.time_ms < block.min_ms || event.place.time_ms > block.max_ms || event.message.len > block.raw || ++seen > block.count)
             abort();
     }
-    buf_fini(&space);
+    log_space_fini(&space);
 }
 
 static void summed(struct text text)

@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 build_packages="cmake ninja-build gcc g++ pkg-config librocksdb-dev libsimdjson-dev libnghttp2-dev libcurl4-openssl-dev libyaml-dev libpcre2-dev
-    libcmocka-dev libssl-dev zlib1g-dev"
+    libcmocka-dev libssl-dev libzstd-dev zlib1g-dev"
 package_packages="dpkg-dev file gzip"
 test_packages="clang libclang-rt-14-dev python3 $package_packages"
 node_oldest=20.19

@@ -60,8 +60,11 @@ struct watch_log_group {
     int64_t created_ms;
     uint32_t retention_days;    /* 0: for ever */
     uint32_t streams, filters;  /* how many there are */
-    enum watch_log_class log_class; /* kept, not acted on */
+    uint32_t subscriptions;     /* subscription filters, likewise */
+    enum watch_log_class log_class; /* what it forbids is the wire's */
     bool sweeping;              /* private: a sweep is due some time */
+    bool guarded;               /* it is not deleted: the wire's */
+    struct text kms_key;        /* kept and told */
     struct watch_log_tag *tag;  /* WATCH_LOG_TAGS_MAX places when it was read */
     uint32_t tags;
 };
@@ -92,6 +95,7 @@ struct watch_log_stream {
     uint64_t puts;
     /* private: what is not packed yet, and the chunk that may still grow */
     uint64_t tail_sequence, tail_bytes;
+    uint64_t tail_from;  /* sequence below which no tail is left */
     uint32_t tail_bucket, tail_rows;
     uint8_t pack_asked;  /* enum in log_inside.h */
     uint64_t next_chunk;
@@ -111,12 +115,13 @@ int watch_log_stream_delete(struct tick *tick, struct arena *arena, struct watch
 enum watch_log_put_flags { WATCH_LOG_CREATE = 1 /* group and stream are made when they are missing, the group with weir's own retention */ };
 struct watch_log_put {
     struct text group, stream;
+    struct text also;                    /* a second group, which gets the same events in its stream of that name; no text: none */
     const struct watch_log_event *event; /* any order; messages of at most WATCH_LOG_MESSAGE_MAX bytes of UTF-8, not empty */
     size_t count;
     uint32_t first_index;                /* of the first event within the call: a call that puts twice goes on counting */
     unsigned flags;
 };
-/* All of them or none. They are a note of the tick (seal.h): written when it ends, and not seen by reads within it; a later call of the same tick that deletes the stream takes them
+/* All of them or none, in both groups. They are a note of the tick (seal.h): written when it ends, and not seen by reads within it; a later call of the same tick that deletes the stream takes them
    with it. ERR_NOT_FOUND: no such stream (group: watch_log_group_get says); ERR_FULL: packing has not kept up (WATCH_LOG_TAIL_MAX at the end of the last tick), or a limit of
    creation; ERR_INVALID: a name; ERR_TOO_LARGE. */
 int watch_log_put(struct tick *tick, struct arena *arena, const struct watch_log_put *put);
@@ -163,8 +168,42 @@ int watch_log_filter_delete(struct tick *tick, struct arena *arena, struct watch
 int watch_log_filter_each(struct store_view *view, struct arena *arena, const struct watch_log_group *group, struct text prefix, struct text from,
     int (*visit)(void *context, struct text name, struct text value), void *context);
 
+/* ---- subscription filters ---- */
+
+/* `value` is JSON: {"filterPattern", "destinationArn", "distribution", and what else the wire wants back}. The matching events of every put from now on are kept as a delivery, in
+   the commit that stores them; a deferred call of the name WATCH_LOG_DELIVER asks the layer above to bring it to its destination. ERR_FULL. The group's row is written too. */
+#define WATCH_LOG_SUBSCRIPTIONS_MAX 2                    /* of one group */
+#define WATCH_LOG_DELIVERIES_MAX ((uint64_t)64 << 20)    /* bytes that wait for delivery; puts into groups with subscription filters are refused above */
+#define WATCH_LOG_DELIVERY_BYTES ((size_t)256 << 10)     /* of messages in one delivery; one event is taken in any case */
+int watch_log_subscription_put(struct tick *tick, struct arena *arena, struct watch_log_group *group, struct text name, struct text value);
+int watch_log_subscription_delete(struct tick *tick, struct arena *arena, struct watch_log_group *group, struct text name); /* ERR_NOT_FOUND */
+int watch_log_subscription_each(struct store_view *view, struct arena *arena, const struct watch_log_group *group, struct text prefix, struct text from,
+    int (*visit)(void *context, struct text name, struct text value), void *context);
+
+struct watch_log_delivery {
+    struct text filter, group, stream, destination;
+    bool by_stream;    /* distribution: events of one stream stay together */
+    struct text rest;  /* private: the events that are not read yet */
+};
+/* In the deferred call: the delivery that its payload names, which is deleted with this call. Texts live in the arena. ERR_NOT_FOUND, ERR_COLD, ERR_CORRUPT, ERR_MEMORY. */
+int watch_log_delivery_take(struct tick *tick, struct arena *arena, struct text payload, struct watch_log_delivery *delivery);
+/* 0, ERR_NOT_FOUND at the end, ERR_CORRUPT. */
+int watch_log_delivery_next(struct watch_log_delivery *delivery, struct watch_log_event *event);
+
+/* ---- what belongs to no group: destinations, saved queries, policies. Names and JSON that mean something to the wire alone ---- */
+
+enum watch_log_setting { WATCH_LOG_DESTINATION = 'd', WATCH_LOG_POLICY = 'p', WATCH_LOG_POLICY_GROUP = 'r', WATCH_LOG_QUERY = 'q' };
+int watch_log_setting_put(struct tick *tick, enum watch_log_setting kind, struct text name, struct text value);
+int watch_log_setting_delete(struct tick *tick, enum watch_log_setting kind, struct text name); /* whether it is there or not */
+/* ERR_NOT_FOUND. */
+int watch_log_setting_get(struct store_view *view, struct arena *arena, enum watch_log_setting kind, struct text name, struct text *value);
+/* Those whose names begin with `prefix`, from `from` on, in order, until `visit` answers non-zero (returned when negative). */
+int watch_log_setting_each(struct store_view *view, struct arena *arena, enum watch_log_setting kind, struct text prefix, struct text from,
+    int (*visit)(void *context, struct text name, struct text value), void *context);
+
 /* ---- deferred calls: packing, retention, the rows of what was deleted ---- */
 #define WATCH_LOG_DEFERRED "@logs/" /* what their names begin with */
+#define WATCH_LOG_DELIVER "@logs/deliver" /* not for watch_log_deferred: the layer above answers it */
 int watch_log_deferred(struct tick *tick, struct text name, struct text payload);
 
 #endif

@@ -3,8 +3,10 @@
  *
  * The rows are the truth, and calls may be undone. So the rule is: a call that writes any row of a group or stream makes all of it forgotten, and until that tick's end nothing
  * is remembered: puts read the rows, which lie in the stage. What is remembered is therefore either a row that was there before the tick, or what the seal has written, behind
- * which nothing is undone; and should the journal refuse the tick after all, it is forgotten once more (logs_forget). Such writes are rare: a stream is packed once for 64 KiB
- * of text, and made once a day.
+ * which nothing is undone; and should the journal refuse the tick after all, it is forgotten once more (logs_forget). Such writes are rare: a stream is made once a day.
+ *
+ * Packing is not rare, and what it changes of a stream's row no put looks at. So a packed stream stays where it is, with a mark, and the seal reads its row again: an undone packing
+ * costs that look and nothing else. Rows that puts read in that tick may be those of the packing, so they are not remembered.
  */
 #include "watch/log_inside.h"
 
@@ -29,6 +31,7 @@ static void forget(void *logs)
     struct log_house *house = logs;
     forget_streams(house);
     log_filters_forget(house);
+    house->waiting = 0; /* what was counted is perhaps not there */
 }
 
 static void destroy(void *logs)
@@ -38,8 +41,12 @@ static void destroy(void *logs)
     map_fini(&house->cached);
     map_fini(&house->filters);
     map_fini(&house->open);
+    map_fini(&house->touched);
     arena_fini(&house->arena);
     buf_fini(&house->tail);
+    buf_fini(&house->packed);
+    log_packer_fini(&house->packer);
+    log_space_fini(&house->space);
     free(house);
 }
 
@@ -56,8 +63,11 @@ struct log_house *log_house_of(struct tick *tick)
     map_init(&house->cached);
     map_init(&house->filters);
     map_init(&house->open);
+    map_init(&house->touched);
     arena_init(&house->arena, 64 << 10, SEAL_ARENA);
     buf_init(&house->tail, LOG_BLOCK_HEADER + LOG_BLOCK_MAX);
+    buf_init(&house->packed, LOG_PACKED_MAX);
+    log_space_init(&house->space);
     all->logs = house;
     all->logs_forget = forget;
     all->logs_destroy = destroy;
@@ -87,8 +97,10 @@ void log_cache_keep(struct log_house *house, const struct watch_log_group *group
         struct text name = cached->stream.name;
         cached->group = group->id;
         cached->filters = group->filters;
+        cached->subscriptions = group->subscriptions;
         cached->stream = *stream;
         cached->stream.name = name;
+        cached->packed = false;
         return;
     }
     if (house->cached.count >= LOG_CACHED_MAX)
@@ -96,7 +108,7 @@ void log_cache_keep(struct log_house *house, const struct watch_log_group *group
     cached = malloc(sizeof(*cached) + group->name.len + 1 + stream->name.len);
     if (!cached)
         return;
-    *cached = (struct log_cached){.group = group->id, .filters = group->filters, .stream = *stream};
+    *cached = (struct log_cached){.group = group->id, .filters = group->filters, .subscriptions = group->subscriptions, .stream = *stream};
     cached->key = cache_key(cached->bytes, group->name, stream->name);
     cached->stream.name = text_make(cached->bytes + group->name.len + 1, stream->name.len);
     if (map_put(&house->cached, cached->key, cached, NULL))
@@ -115,6 +127,16 @@ void log_cache_changed(struct tick *tick)
         return;
     house->changed = tick_sequence(tick);
     forget_streams(house);
+}
+
+void log_cache_packed(struct tick *tick, struct text group, struct text stream)
+{
+    struct log_house *house = log_house_of(tick);
+    struct log_cached *cached = house ? log_cache_find(house, group, stream) : NULL;
+    if (cached)
+        cached->packed = true;
+    if (house)
+        house->changed = tick_sequence(tick);
 }
 
 void log_filters_changed(struct tick *tick, uint64_t group)

@@ -39,6 +39,7 @@ struct log_filters { /* of one group */
     char id[8];
     struct arena arena;
     struct filter *first, *last;
+    const struct log_subscription *subscription;
     int code;
 };
 
@@ -111,6 +112,8 @@ static int compile(struct tick *tick, const struct watch_log_group *group, struc
     arena_init(&rows, 4096, SCRATCH_BYTES);
     int code = watch_log_filter_each(tick_view(tick), &rows, group, TEXT_NONE, TEXT_NONE, on_filter, filters);
     arena_fini(&rows);
+    if (!code && group->subscriptions)
+        code = log_subscriptions_read(tick, group, &filters->arena, &filters->subscription);
     if (code)
         log_filters_free(filters);
     else
@@ -128,7 +131,7 @@ void log_filters_forget(struct log_house *house)
     house->filters_bytes = 0;
 }
 
-static int filters_of(struct tick *tick, struct log_house *house, const struct watch_log_group *group, struct log_filters **out)
+int log_filters_of(struct tick *tick, struct log_house *house, const struct watch_log_group *group, struct log_filters **out)
 {
     char id[8];
     memcpy(id, &group->id, sizeof(id));
@@ -145,6 +148,11 @@ static int filters_of(struct tick *tick, struct log_house *house, const struct w
     if (code)
         log_filters_free(*out);
     return code;
+}
+
+const struct log_subscription *log_filters_subscriptions(const struct log_filters *filters)
+{
+    return filters->subscription;
 }
 
 /* ---- events ---- */
@@ -209,7 +217,7 @@ int log_metrics_put(struct tick *tick, struct log_house *house, const struct wat
 {
     struct log_filters *filters;
     struct metrics m = {.tick = tick, .arena = &house->arena, .event = event, .count = count};
-    int code = filters_of(tick, house, group, &filters);
+    int code = log_filters_of(tick, house, group, &filters);
     for (const struct filter *filter = code ? NULL : filters->first; filter && !code; filter = filter->next)
         code = take_filter(&m, filter);
     return code;

@@ -2,8 +2,9 @@
  * Packing: the tails of a stream become chunks, in one deferred call that writes the chunks and deletes the tails. So a crash loses and doubles nothing, and readers never see
  * an event twice or not at all.
  *
- * A stream is packed as soon as its tails hold a chunk's worth, otherwise some minutes after its first one: lines that come slowly wait for each other. The last chunk stays open
- * while it is small: the next packing takes its events along. A stream that writes a line a minute so ends with full chunks too.
+ * What a tick brings in one piece, 16 KiB and more, the seal writes as a chunk at once (log_seal.c); packing is for the rest. A stream is packed as soon as its tails hold a chunk's
+ * worth, otherwise some minutes after its first one: lines that come slowly wait for each other. The last chunk stays open while it is small: the next packing takes its events
+ * along. A stream that writes a line a minute so ends with full chunks too.
  *
  *   payload   version, group id(be64), stream id(be64), group name(varint length, bytes), stream name
  */
@@ -50,20 +51,27 @@ struct pack {
     size_t count, cap, bytes, rows;
     struct text prefix;
     int64_t freed;      /* bytes of the open chunk that was taken along */
-    struct buf space;   /* of packed blocks */
+    struct log_packer *packer;
+    struct log_space *space;
     struct buf plain, packed;
 };
 
 /* ---- taking ---- */
 
-/* Events borrow `bytes`, or the arena when the block was packed. */
-static int take_events(struct pack *pack, struct text bytes)
+size_t log_tail_size(size_t raw)
+{
+    return LOG_BLOCK_HEADER + raw;
+}
+
+/* Events borrow `bytes`, or the arena when the block was packed. *size: what a tail of them counts. */
+static int take_events(struct pack *pack, struct text bytes, size_t *size)
 {
     struct log_block block;
     struct log_reader reader;
     int code = log_block_open(bytes, &block);
     if (code)
         return code;
+    *size = log_tail_size(block.raw);
     if (pack->count + block.count > pack->cap) {
         size_t cap = (pack->count + block.count) * 2;
         struct watch_log_event *grown = arena_array(pack->arena, cap, sizeof(*grown));
@@ -74,7 +82,7 @@ static int take_events(struct pack *pack, struct text bytes)
         pack->event = grown;
         pack->cap = cap;
     }
-    code = log_reader_begin(&reader, &block, &pack->space);
+    code = log_reader_begin(&reader, &block, pack->space);
     while (!code) {
         struct watch_log_event *event = &pack->event[pack->count];
         code = log_reader_next(&reader, event);
@@ -95,14 +103,17 @@ static int on_tail(void *context, struct text key, struct text value)
     struct watch_log_stream *stream = pack->stream;
     if (!text_starts(key, pack->prefix) || pack->bytes >= SLICE_BYTES || pack->rows == SLICE_ROWS)
         return LOG_DONE;
-    int code = take_events(pack, value);
+    struct cursor c = cursor_of(text_make(key.data + pack->prefix.len, key.len - pack->prefix.len));
+    size_t size = 0;
+    int code = take_events(pack, value, &size);
     if (!code)
         code = store_raw_delete(tick_stage(pack->tick), STORE_SPACE_LOG_CHUNKS, key);
     pack->rows++;
-    pack->bytes += value.len;
+    pack->bytes += size;
+    stream->tail_from = cursor_be64(&c);
     stream->tail_rows -= stream->tail_rows > 0;
-    stream->tail_bytes -= value.len < stream->tail_bytes ? value.len : stream->tail_bytes;
-    return code;
+    stream->tail_bytes -= size < stream->tail_bytes ? size : stream->tail_bytes;
+    return code || stream->tail_rows ? code : LOG_DONE; /* looking for more would walk over the graves of the next stream's */
 }
 
 /* The open chunk goes on growing, unless it would span more than a day for some old lines. */
@@ -132,8 +143,9 @@ static int take_open(struct pack *pack)
     stream->open_bytes = 0;
     if (last - first > OPEN_SPAN_MS && block.raw > OPEN_SMALL)
         return 0;
+    size_t size;
     pack->freed = (int64_t)bytes.len;
-    code = take_events(pack, bytes);
+    code = take_events(pack, bytes, &size);
     return code ? code : log_chunk_delete(pack->tick, pack->group->id, &ref);
 }
 
@@ -150,7 +162,7 @@ static int write_chunk(struct pack *pack, size_t from, size_t to, int64_t *store
     const struct watch_log_event *first = &pack->event[from], *last = &pack->event[to - 1];
     struct log_ref ref = {.stream = stream->id, .chunk = stream->next_chunk++, .min_ms = first->place.time_ms, .max_ms = last->place.time_ms,
         .events = (uint32_t)(to - from), .raw = (uint32_t)log_block_size(&pack->plain), .class = log_class_of(last->place.time_ms - first->place.time_ms)};
-    int code = log_block_pack(&pack->plain, &pack->packed);
+    int code = log_block_pack(pack->packer, &pack->plain, &pack->packed);
     if (code)
         return code;
     ref.stored = (uint32_t)pack->packed.len;
@@ -191,7 +203,8 @@ static int pack_slice(struct pack *pack)
     log_key_begin(&prefix, 't', pack->group->id);
     log_key_add64(&prefix, pack->stream->id);
     pack->prefix = log_key_text(&prefix);
-    int code = store_raw_scan(tick_view(pack->tick), STORE_SPACE_LOG_CHUNKS, pack->prefix, pack->arena, on_tail, pack);
+    struct log_key from = log_tail_key(pack->group->id, pack->stream->id, pack->stream->tail_from, 0); /* not over the graves of all those that were packed before */
+    int code = store_raw_scan(tick_view(pack->tick), STORE_SPACE_LOG_CHUNKS, log_key_text(&from), pack->arena, on_tail, pack);
     code = code == LOG_DONE ? 0 : code;
     if (!code)
         code = take_open(pack);
@@ -224,16 +237,20 @@ int log_pack(struct tick *tick, struct arena *arena, struct text payload)
         code = group.id == group_id ? watch_log_stream_get(tick_view(tick), arena, &group, stream_name, &stream) : ERR_NOT_FOUND;
     if (code || stream.id != stream_id)
         return code == ERR_NOT_FOUND || !code ? 0 : code; /* deleted: the purge takes its tails */
-    struct pack pack = {.tick = tick, .arena = arena, .group = &group, .stream = &stream};
-    buf_init(&pack.space, LOG_BLOCK_MAX + 64);
+    struct log_house *house = log_house_of(tick);
+    if (!house)
+        return ERR_MEMORY;
+    struct pack pack = {.tick = tick, .arena = arena, .group = &group, .stream = &stream, .packer = &house->packer, .space = &house->space};
     buf_init(&pack.plain, LOG_BLOCK_HEADER + LOG_BLOCK_MAX);
-    buf_init(&pack.packed, LOG_BLOCK_HEADER + 2 * LOG_BLOCK_MAX);
+    buf_init(&pack.packed, LOG_PACKED_MAX);
     code = pack_slice(&pack);
-    buf_fini(&pack.space);
     buf_fini(&pack.plain);
     buf_fini(&pack.packed);
     stream.pack_asked = LOG_PACK_NONE;
     if (!code && stream.tail_rows)
         code = log_pack_later(tick, &group, &stream, stream.tail_bytes >= LOG_BLOCK_TARGET || stream.tail_rows > SLICE_ROWS / 2);
-    return code ? code : log_stream_put(tick, group.id, &stream);
+    if (!code)
+        code = log_stream_write(tick, group.id, &stream);
+    log_cache_packed(tick, group.name, stream.name);
+    return code;
 }

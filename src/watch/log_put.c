@@ -6,13 +6,13 @@
 
 #include "base/counter.h"
 
-static int find_or_make(struct tick *tick, struct arena *arena, const struct watch_log_put *put, struct watch_log_group *group, struct watch_log_stream *stream)
+static int find_or_make(struct tick *tick, struct arena *arena, const struct watch_log_put *put, struct text name, struct watch_log_group *group, struct watch_log_stream *stream)
 {
     struct store_view *view = tick_view(tick);
     bool make = put->flags & WATCH_LOG_CREATE;
-    int code = watch_log_group_get(view, arena, put->group, group);
+    int code = watch_log_group_get(view, arena, name, group);
     if (code == ERR_NOT_FOUND && make) {
-        *group = (struct watch_log_group){.name = put->group, .retention_days = WATCH_LOG_OWN_RETENTION_DAYS};
+        *group = (struct watch_log_group){.name = name, .retention_days = WATCH_LOG_OWN_RETENTION_DAYS};
         code = watch_log_group_create(tick, arena, group);
     }
     if (code)
@@ -21,32 +21,37 @@ static int find_or_make(struct tick *tick, struct arena *arena, const struct wat
     return code == ERR_NOT_FOUND && make ? watch_log_stream_create(tick, arena, group, put->stream, stream) : code;
 }
 
-struct target {
-    uint64_t group, stream;
-    uint64_t tail_bytes;
-};
-
-static int find_target(struct tick *tick, struct arena *arena, struct log_house *house, const struct watch_log_put *put, struct target *target)
+/* ERR_FULL: the stream's packing, or the group's delivery, has not kept up. */
+static int find_target(struct tick *tick, struct arena *arena, struct log_house *house, const struct watch_log_put *put, struct text name, struct log_target *target)
 {
     struct watch_log_group group;
     struct watch_log_stream stream;
-    const struct log_cached *cached = log_cache_find(house, put->group, put->stream);
+    const struct log_cached *cached = log_cache_find(house, name, put->stream);
+    uint64_t tail_bytes = cached ? cached->stream.tail_bytes : 0;
+    bool subscribed = cached && cached->subscriptions; /* its events are delivered somewhere */
     if (cached) {
-        *target = (struct target){cached->group, cached->stream.id, cached->stream.tail_bytes};
-        return 0;
+        *target = (struct log_target){cached->group, cached->stream.id};
+    } else {
+        struct arena_mark mark = arena_mark(arena);
+        int code = find_or_make(tick, arena, put, name, &group, &stream);
+        if (!code && log_cache_settled(house, tick))
+            log_cache_keep(house, &group, &stream);
+        arena_rewind(arena, mark);
+        if (code)
+            return code;
+        *target = (struct log_target){group.id, stream.id};
+        tail_bytes = stream.tail_bytes;
+        subscribed = group.subscriptions;
     }
-    struct arena_mark mark = arena_mark(arena);
-    int code = find_or_make(tick, arena, put, &group, &stream);
-    if (!code && log_cache_settled(house, tick))
-        log_cache_keep(house, &group, &stream);
-    *target = code ? (struct target){0} : (struct target){group.id, stream.id, stream.tail_bytes};
-    arena_rewind(arena, mark);
-    return code;
+    if (tail_bytes <= WATCH_LOG_TAIL_MAX && (!subscribed || house->waiting <= WATCH_LOG_DELIVERIES_MAX))
+        return 0;
+    counter_add(COUNTER_logs_puts_refused, 1);
+    return ERR_FULL;
 }
 
 int watch_log_put(struct tick *tick, struct arena *arena, const struct watch_log_put *put)
 {
-    struct target target;
+    struct log_target target[LOG_TARGETS] = {{0}};
     struct log_house *house = log_house_of(tick);
     if (!put->count)
         return 0;
@@ -58,13 +63,11 @@ int watch_log_put(struct tick *tick, struct arena *arena, const struct watch_log
         if (put->event[i].message.len > WATCH_LOG_MESSAGE_MAX)
             return ERR_TOO_LARGE;
     }
-    int code = find_target(tick, arena, house, put, &target);
+    int code = find_target(tick, arena, house, put, put->group, &target[0]);
+    if (!code && put->also.len)
+        code = find_target(tick, arena, house, put, put->also, &target[1]);
     if (code)
         return code;
-    if (target.tail_bytes > WATCH_LOG_TAIL_MAX) {
-        counter_add(COUNTER_logs_puts_refused, 1);
-        return ERR_FULL;
-    }
-    counter_add(COUNTER_logs_events_put, (int64_t)put->count);
-    return log_note(tick, put, target.group, target.stream);
+    counter_add(COUNTER_logs_events_put, (int64_t)(put->also.len ? 2 * put->count : put->count));
+    return log_note(tick, put, target);
 }

@@ -4,13 +4,17 @@
  *
  *   STORE_SPACE_LOGS
  *   'z'                                        ->  next id(be64) groups(be32)
- *   'g' name                                   ->  version id(be64) created(be64) retention streams filters class flags(varints) tags x (key bytes, value bytes)
+ *   'g' name                                   ->  version id(be64) created(be64) retention streams filters class flags(varints) tags x (key bytes, value bytes),
+ *                                                  subscriptions(varint) KMS key(bytes); older rows end before these
  *   's' group(be64) name                       ->  version id(be64) created first last ingested(be64) puts, then what packing knows
  *   'i' group stream(be64)                     ->  the stream's name
  *   'm' group name                             ->  a metric filter, JSON (log_metric.c)
+ *   'u' group name                             ->  a subscription filter, JSON (log_subscribe.c)
+ *   'o' sequence(be64) number(be32)            ->  a delivery (log_subscribe.c)
+ *   'a' kind name                              ->  what belongs to no group, JSON (log_setting.c)
  *   'b' group                                  ->  bytes its chunks take(be64)
  *   STORE_SPACE_LOG_CHUNKS
- *   't' group stream sequence(be64) bucket(be16)  ->  a tail: a plain block
+ *   't' group stream sequence(be64) bucket(be16)  ->  a tail: a block, plain or packed
  *   'c' group stream chunk(be64)                  ->  a chunk: a packed block
  *   'x' group class min(be64) stream chunk        ->  version max(be64) events raw stored(varints): where it lies in the time of its group
  *   'y' group stream class min(be64) chunk        ->  the same, in that of its stream
@@ -20,7 +24,7 @@
  */
 #include "watch/log_inside.h"
 
-enum { ROW_VERSION = 1, FLAG_SWEEPING = 1 };
+enum { ROW_VERSION = 1, FLAG_SWEEPING = 1, FLAG_GUARDED = 2 };
 #define GROUP_ROW_MAX (64u << 10)
 
 /* ---- keys ---- */
@@ -215,7 +219,9 @@ static int decode_group(struct arena *arena, struct text name, struct text value
     group->streams = (uint32_t)cursor_varint(&c);
     group->filters = (uint32_t)cursor_varint(&c);
     group->log_class = (enum watch_log_class)cursor_varint(&c);
-    group->sweeping = cursor_varint(&c) & FLAG_SWEEPING;
+    uint64_t flags = cursor_varint(&c);
+    group->sweeping = flags & FLAG_SWEEPING;
+    group->guarded = flags & FLAG_GUARDED;
     uint64_t tags = cursor_varint(&c);
     if (c.failed || version != ROW_VERSION || tags > WATCH_LOG_TAGS_MAX)
         return ERR_CORRUPT;
@@ -225,6 +231,10 @@ static int decode_group(struct arena *arena, struct text name, struct text value
     for (group->tags = 0; group->tags < tags; group->tags++) {
         group->tag[group->tags].key = cursor_bytes(&c);
         group->tag[group->tags].value = cursor_bytes(&c);
+    }
+    if (!c.failed && cursor_left(&c)) {
+        group->subscriptions = (uint32_t)cursor_varint(&c);
+        group->kms_key = cursor_bytes(&c);
     }
     return c.failed ? ERR_CORRUPT : 0;
 }
@@ -251,12 +261,14 @@ static int group_row(struct tick *tick, const struct watch_log_group *group)
     buf_add_varint(&row, group->streams);
     buf_add_varint(&row, group->filters);
     buf_add_varint(&row, (uint64_t)group->log_class);
-    buf_add_varint(&row, group->sweeping ? FLAG_SWEEPING : 0);
+    buf_add_varint(&row, (group->sweeping ? FLAG_SWEEPING : 0u) | (group->guarded ? FLAG_GUARDED : 0u));
     buf_add_varint(&row, group->tags);
     for (uint32_t i = 0; i < group->tags; i++) {
         buf_add_bytes(&row, group->tag[i].key);
         buf_add_bytes(&row, group->tag[i].value);
     }
+    buf_add_varint(&row, group->subscriptions);
+    buf_add_bytes(&row, group->kms_key);
     log_cache_changed(tick);
     return put_row(tick, STORE_SPACE_LOGS, name_key(key, 'g', NULL, group->name), &row);
 }
@@ -306,7 +318,7 @@ int watch_log_group_create(struct tick *tick, struct arena *arena, struct watch_
     if (code != ERR_NOT_FOUND)
         return code ? code : ERR_EXISTS;
     group->created_ms = tick_now_ms(tick);
-    group->streams = group->filters = 0;
+    group->streams = group->filters = group->subscriptions = 0;
     group->sweeping = false;
     code = take_id(tick, arena, 1, &group->id);
     return code ? code : watch_log_group_put(tick, group);
@@ -392,6 +404,7 @@ static int decode_stream(struct text name, struct text value, struct watch_log_s
     stream->open_class = cursor_u8(&c);
     stream->open_min_ms = (int64_t)cursor_varint(&c);
     stream->open_chunk = cursor_varint(&c);
+    stream->tail_from = cursor_left(&c) ? cursor_varint(&c) : 0; /* older rows end before it */
     return c.failed || version != ROW_VERSION ? ERR_CORRUPT : 0;
 }
 
@@ -417,6 +430,7 @@ int log_stream_write(struct tick *tick, uint64_t group, const struct watch_log_s
     buf_add_u8(&row, stream->open_class);
     buf_add_varint(&row, (uint64_t)stream->open_min_ms);
     buf_add_varint(&row, stream->open_chunk);
+    buf_add_varint(&row, stream->tail_from);
     return put_row(tick, STORE_SPACE_LOGS, name_key(key, 's', &group, stream->name), &row);
 }
 
@@ -491,35 +505,50 @@ int watch_log_stream_delete(struct tick *tick, struct arena *arena, struct watch
     return code ? code : log_purge_later(tick, group->id, stream->id);
 }
 
-/* ---- metric filters ---- */
+/* ---- metric filters and subscription filters ---- */
 
-int watch_log_filter_put(struct tick *tick, struct arena *arena, struct watch_log_group *group, struct text name, struct text value)
+struct filters { /* those of one kind */
+    char kind;
+    uint32_t max, *count;
+};
+
+static int filter_put(struct tick *tick, struct arena *arena, struct watch_log_group *group, const struct filters *filters, struct text name, struct text value)
 {
     char space[WATCH_LOG_NAME_MAX + 16];
-    struct text key = name_key(space, 'm', &group->id, name), there;
+    struct text key = name_key(space, filters->kind, &group->id, name), there;
     int code = store_raw_get(tick_view(tick), STORE_SPACE_LOGS, key, arena, &there);
     if (code && code != ERR_NOT_FOUND)
         return code;
-    if (code == ERR_NOT_FOUND && group->filters >= WATCH_LOG_FILTERS_MAX)
+    if (code == ERR_NOT_FOUND && *filters->count >= filters->max)
         return ERR_FULL;
-    group->filters += code == ERR_NOT_FOUND;
+    *filters->count += code == ERR_NOT_FOUND;
     log_filters_changed(tick, group->id);
     code = store_raw_put(tick_stage(tick), STORE_SPACE_LOGS, key, value);
     return code ? code : watch_log_group_put(tick, group);
 }
 
-int watch_log_filter_delete(struct tick *tick, struct arena *arena, struct watch_log_group *group, struct text name)
+static int filter_delete(struct tick *tick, struct arena *arena, struct watch_log_group *group, const struct filters *filters, struct text name)
 {
     char space[WATCH_LOG_NAME_MAX + 16];
-    struct text key = name_key(space, 'm', &group->id, name), there;
+    struct text key = name_key(space, filters->kind, &group->id, name), there;
     int code = store_raw_get(tick_view(tick), STORE_SPACE_LOGS, key, arena, &there);
     if (!code)
         code = store_raw_delete(tick_stage(tick), STORE_SPACE_LOGS, key);
     if (code)
         return code;
-    group->filters -= group->filters > 0;
+    *filters->count -= *filters->count > 0;
     log_filters_changed(tick, group->id);
     return watch_log_group_put(tick, group);
+}
+
+int watch_log_filter_put(struct tick *tick, struct arena *arena, struct watch_log_group *group, struct text name, struct text value)
+{
+    return filter_put(tick, arena, group, &(struct filters){'m', WATCH_LOG_FILTERS_MAX, &group->filters}, name, value);
+}
+
+int watch_log_filter_delete(struct tick *tick, struct arena *arena, struct watch_log_group *group, struct text name)
+{
+    return filter_delete(tick, arena, group, &(struct filters){'m', 0, &group->filters}, name);
 }
 
 int watch_log_filter_each(struct store_view *view, struct arena *arena, const struct watch_log_group *group, struct text prefix, struct text from,
@@ -527,4 +556,21 @@ int watch_log_filter_each(struct store_view *view, struct arena *arena, const st
 {
     struct each each = {.arena = arena, .row = visit, .context = context};
     return each_named(view, &each, 'm', &group->id, prefix, from);
+}
+
+int watch_log_subscription_put(struct tick *tick, struct arena *arena, struct watch_log_group *group, struct text name, struct text value)
+{
+    return filter_put(tick, arena, group, &(struct filters){'u', WATCH_LOG_SUBSCRIPTIONS_MAX, &group->subscriptions}, name, value);
+}
+
+int watch_log_subscription_delete(struct tick *tick, struct arena *arena, struct watch_log_group *group, struct text name)
+{
+    return filter_delete(tick, arena, group, &(struct filters){'u', 0, &group->subscriptions}, name);
+}
+
+int watch_log_subscription_each(struct store_view *view, struct arena *arena, const struct watch_log_group *group, struct text prefix, struct text from,
+    int (*visit)(void *context, struct text name, struct text value), void *context)
+{
+    struct each each = {.arena = arena, .row = visit, .context = context};
+    return each_named(view, &each, 'u', &group->id, prefix, from);
 }

@@ -34,7 +34,7 @@ struct scan {
     struct store_view *view;
     struct watch_log_scan *ask;
     struct arena arena;
-    struct buf space;
+    struct log_space space;
     struct map names;
     struct select select;
     int64_t from_ms, to_ms, end_ms; /* end_ms: of the monotonic clock */
@@ -464,13 +464,13 @@ int watch_log_scan(struct store_view *view, struct watch_log_scan *ask)
     arena_init(&scan.arena, 64 << 10, ARENA_LIMIT);
     arena_init(&scan.select.arena[0], 64 << 10, ARENA_LIMIT);
     arena_init(&scan.select.arena[1], 64 << 10, ARENA_LIMIT);
-    buf_init(&scan.space, LOG_BLOCK_MAX + 64);
+    log_space_init(&scan.space);
     map_init(&scan.names);
     int code = 0;
     if (!ask->some || ask->streams)
         code = ask->order == WATCH_LOG_ANY ? aggregate(&scan) : page(&scan);
     map_fini(&scan.names);
-    buf_fini(&scan.space);
+    log_space_fini(&scan.space);
     free(scan.select.event);
     for (int i = 0; i < 2; i++)
         arena_fini(&scan.select.arena[i]);

@@ -192,7 +192,7 @@ static int purge_group(struct purge *purge)
 {
     struct log_key key;
     int code = 0;
-    for (const char *kind = "smi"; *kind && !code; kind++) {
+    for (const char *kind = "smui"; *kind && !code; kind++) {
         log_key_begin(&key, *kind, purge->group);
         code = purge_rows(purge, STORE_SPACE_LOGS, key, false);
     }

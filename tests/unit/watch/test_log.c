@@ -5,9 +5,12 @@
 #include "tick/fixture.h"
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "store/key.h"
 #include "watch/log_inside.h"
 #include "watch/seal.h"
+
+#include <zlib.h>
 
 #define T0 INT64_C(1800000000000)
 #define GROUP TEXT("/aws/lambda/riddle-rush")
@@ -507,19 +510,21 @@ static void test_ids(void **state)
 
 static void test_blocks(void **state)
 {
-    struct buf block, packed, space;
+    struct buf block, packed;
+    struct log_packer packer = {0};
+    struct log_space space;
     struct log_block head;
     struct log_reader reader;
     struct watch_log_event event = {.place = {T0, 77, 3, 1}, .ingested_ms = T0 + 5, .message = TEXT("hello")}, back;
     (void)state;
     buf_init(&block, LOG_BLOCK_HEADER + LOG_BLOCK_MAX);
-    buf_init(&packed, LOG_BLOCK_HEADER + 2 * LOG_BLOCK_MAX);
-    buf_init(&space, LOG_BLOCK_MAX + 64);
+    buf_init(&packed, LOG_PACKED_MAX);
+    log_space_init(&space);
     assert_int_equal(log_block_add(&block, &event), 0);
     event.place = (struct watch_log_place){T0 - DAY_MS, 76, 0, UINT32_MAX};
     assert_int_equal(log_block_add(&block, &event), 0);
     log_block_seal(&block);
-    assert_int_equal(log_block_pack(&block, &packed), 0);
+    assert_int_equal(log_block_pack(&packer, &block, &packed), 0);
     for (int i = 0; i < 2; i++) {
         struct buf *bytes = i ? &packed : &block;
         assert_int_equal(log_block_open(buf_text(bytes), &head), 0);
@@ -544,7 +549,54 @@ static void test_blocks(void **state)
     }
     buf_fini(&block);
     buf_fini(&packed);
-    buf_fini(&space);
+    log_space_fini(&space);
+    log_packer_fini(&packer);
+}
+
+/* Chunks of earlier versions are deflated. */
+static void test_deflated(void **state)
+{
+    char bytes[4096];
+    struct buf block;
+    struct log_block head;
+    struct log_reader reader;
+    struct log_space space;
+    struct watch_log_event event = {.place = {T0, 77, 3, 1}, .message = TEXT("one one one one one one one one")};
+    z_stream z = {0};
+    (void)state;
+    buf_init(&block, LOG_BLOCK_HEADER + LOG_BLOCK_MAX);
+    log_space_init(&space);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(log_block_add(&block, &event), 0);
+    memcpy(bytes, block.data, LOG_BLOCK_HEADER);
+    assert_int_equal(deflateInit2(&z, 3, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    z.next_in = (Bytef *)block.data + LOG_BLOCK_HEADER;
+    z.avail_in = (uInt)(block.len - LOG_BLOCK_HEADER);
+    z.next_out = (Bytef *)bytes + LOG_BLOCK_HEADER;
+    z.avail_out = sizeof(bytes) - LOG_BLOCK_HEADER;
+    assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+    size_t len = LOG_BLOCK_HEADER + z.total_out;
+    deflateEnd(&z);
+    uint32_t sum = hash_crc32c(0, bytes + LOG_BLOCK_HEADER, len - LOG_BLOCK_HEADER);
+    bytes[1] = 1;
+    for (int i = 0; i < 4; i++)
+        bytes[LOG_BLOCK_HEADER - 1 - i] = (char)(sum >> (8 * i));
+    assert_int_equal(log_block_open(text_make(bytes, len), &head), 0);
+    for (int turn = 0; turn < 2; turn++) { /* the space is used again */
+        assert_int_equal(log_reader_begin(&reader, &head, &space), 0);
+        for (int i = 0; i < 20; i++) {
+            struct watch_log_event back;
+            assert_int_equal(log_reader_next(&reader, &back), 0);
+            assert_true(text_equal(back.message, event.message) && back.place.sequence == 77);
+        }
+    }
+    bytes[1] = 2; /* says that it is another compression */
+    assert_int_equal(log_block_open(text_make(bytes, len), &head), 0);
+    assert_int_equal(log_reader_begin(&reader, &head, &space), ERR_CORRUPT);
+    bytes[1] = 3;
+    assert_int_equal(log_block_open(text_make(bytes, len), &head), ERR_VERSION);
+    log_space_fini(&space);
+    buf_fini(&block);
 }
 
 static void test_names(void **state)
@@ -568,7 +620,7 @@ static void test_names(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_ids), cmocka_unit_test(test_names), cmocka_unit_test(test_blocks), cmocka_unit_test(test_model),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_ids), cmocka_unit_test(test_names), cmocka_unit_test(test_blocks), cmocka_unit_test(test_deflated), cmocka_unit_test(test_model),
         cmocka_unit_test(test_slow_stream), cmocka_unit_test(test_deletion), cmocka_unit_test(test_retention), cmocka_unit_test(test_page_ends)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

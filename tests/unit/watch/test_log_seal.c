@@ -1,6 +1,6 @@
 /*
- * Many calls in one tick, against a model: puts with and without making what they are put into, deletions of groups and streams between them, calls that are undone after all,
- * settings, cold caches, packing and restarts. Whatever happens in whatever order, what can be read is what the kept calls have put into what is still there, each event once, in its
+ * Many calls in one tick, against a model: puts into one group and into two, with and without making what they are put into, deletions of groups and streams between them, calls that
+ * are undone after all, settings, cold caches, packing and restarts. Whatever happens in whatever order, what can be read is what the kept calls have put into what is still there, each event once, in its
  * place. LG-2.
  */
 #include "tick/fixture.h"
@@ -36,6 +36,7 @@ enum what { PUT, PUT_MAKING, DELETE_GROUP, DELETE_STREAM, MAKE_GROUP, RETAIN };
 struct op {
     enum what what;
     int group, stream;
+    bool also; /* into the other group, too */
     uint32_t first, count, events; /* of the put; the number of its first event */
     int code;                      /* what it answered in the last run */
 };
@@ -49,8 +50,8 @@ struct script {
 };
 struct known {
     struct watch_log_place place;
-    int group, stream;
-    bool gone, seen;
+    int stream;
+    bool there[GROUPS], seen[GROUPS];
 };
 static struct known known[EVENTS_MAX];
 static uint32_t known_count;
@@ -59,8 +60,8 @@ static bool group_there[GROUPS], stream_there[GROUPS][STREAMS];
 static void forget(int group, int stream)
 {
     for (uint32_t i = 0; i < known_count; i++)
-        if (known[i].group == group && (stream < 0 || known[i].stream == stream))
-            known[i].gone = true;
+        if (stream < 0 || known[i].stream == stream)
+            known[i].there[group] = false;
     for (int s = 0; s < STREAMS; s++)
         if (stream < 0 || s == stream)
             stream_there[group][s] = false;
@@ -68,15 +69,20 @@ static void forget(int group, int stream)
         group_there[group] = false;
 }
 
+static bool is_there(int group, int stream)
+{
+    return group_there[group] && stream_there[group][stream];
+}
+
 static int expected(const struct op *op)
 {
     switch (op->what) {
     case PUT:
-        return group_there[op->group] && stream_there[op->group][op->stream] ? 0 : ERR_NOT_FOUND;
+        return is_there(op->group, op->stream) && (!op->also || is_there(!op->group, op->stream)) ? 0 : ERR_NOT_FOUND;
     case PUT_MAKING:
         return 0;
     case DELETE_STREAM:
-        return group_there[op->group] && stream_there[op->group][op->stream] ? 0 : ERR_NOT_FOUND;
+        return is_there(op->group, op->stream) ? 0 : ERR_NOT_FOUND;
     case DELETE_GROUP:
     case RETAIN:
         return group_there[op->group] ? 0 : ERR_NOT_FOUND;
@@ -94,13 +100,21 @@ static void apply(const struct script *script, const struct op *op)
         forget(op->group, -1);
     if (op->what == DELETE_STREAM)
         forget(op->group, op->stream);
-    if (op->what == MAKE_GROUP || op->what == PUT_MAKING)
+    if (op->what == MAKE_GROUP)
         group_there[op->group] = true;
     if (op->what != PUT && op->what != PUT_MAKING)
         return;
-    stream_there[op->group][op->stream] = true;
-    for (uint32_t i = 0; i < op->events; i++)
-        known[op->first + i] = (struct known){.place = {T0 - (int64_t)(op->first + i) % 777, script->sequence, script->number, op->count + i}, .group = op->group, .stream = op->stream};
+    for (int g = 0; g < GROUPS; g++) {
+        if (g != op->group && !op->also)
+            continue;
+        group_there[g] = stream_there[g][op->stream] = true;
+        for (uint32_t i = 0; i < op->events; i++) {
+            struct known *mine = &known[op->first + i];
+            mine->place = (struct watch_log_place){T0 - (int64_t)(op->first + i) % 777, script->sequence, script->number, op->count + i};
+            mine->stream = op->stream;
+            mine->there[g] = true;
+        }
+    }
 }
 
 /* ---- the calls ---- */
@@ -111,7 +125,7 @@ static int put(struct tick *tick, struct test_call *call, const struct op *op)
     for (uint32_t i = 0; i < op->events; i++)
         event[i] = (struct watch_log_event){.place.time_ms = T0 - (int64_t)(op->first + i) % 777, .message = arena_format(call->call.arena, "%u %0*d", op->first + i, (int)((op->first + i) % 90 + 1), 7)};
     struct watch_log_put ask = {.group = groups[op->group], .stream = streams[op->stream], .event = event, .count = op->events, .first_index = op->count,
-        .flags = op->what == PUT_MAKING ? WATCH_LOG_CREATE : 0};
+        .flags = op->what == PUT_MAKING ? WATCH_LOG_CREATE : 0, .also = op->also ? groups[!op->group] : TEXT_NONE};
     return watch_log_put(tick, call->call.arena, &ask);
 }
 
@@ -165,13 +179,14 @@ static void script_make(struct script *script, struct fixture *f, struct tick_la
         *op = (struct op){.what = dice < 38 ? PUT_MAKING : dice < 52 ? PUT : (enum what)(DELETE_GROUP + dice % 4), .group = (int)any(GROUPS), .stream = (int)any(STREAMS)};
         if (op->what > PUT_MAKING)
             continue;
+        op->also = any(3) == 0;
         op->first = known_count;
         op->count = indexes;
         op->events = 1 + (uint32_t)any(any(4) ? 2 : PUT_MAX);
         indexes += op->events;
         assert_true(known_count + op->events < EVENTS_MAX);
         for (uint32_t k = 0; k < op->events; k++)
-            known[known_count++].gone = true; /* until it is kept */
+            known[known_count++] = (struct known){0}; /* until it is kept */
     }
 }
 
@@ -221,9 +236,9 @@ static int on_event(void *context, const struct watch_log_event *event)
     uint32_t number = (uint32_t)strtoul(event->message.data, NULL, 10);
     assert_true(number < known_count);
     struct known *mine = &known[number];
-    if (mine->gone || mine->seen || mine->group != group || !text_equal(event->stream, streams[mine->stream]) || watch_log_place_compare(&mine->place, &event->place))
-        fail_msg("event %u: gone %d seen %d group %d of %d, stream %.*s", number, mine->gone, mine->seen, mine->group, group, TEXT_FMT(event->stream));
-    mine->seen = true;
+    if (!mine->there[group] || mine->seen[group] || !text_equal(event->stream, streams[mine->stream]) || watch_log_place_compare(&mine->place, &event->place))
+        fail_msg("event %u: there %d seen %d in group %d, stream %.*s", number, mine->there[group], mine->seen[group], group, TEXT_FMT(event->stream));
+    mine->seen[group] = true;
     return 0;
 }
 
@@ -232,7 +247,7 @@ static void check(struct fixture *f)
     struct arena arena;
     arena_init(&arena, 4096, 1 << 20);
     for (uint32_t i = 0; i < known_count; i++)
-        known[i].seen = false;
+        memset(known[i].seen, 0, sizeof(known[i].seen));
     for (int g = 0; g < GROUPS; g++) {
         struct watch_log_group group;
         struct store_view view = {.store = f->store, .snapshot = store_snapshot_acquire(f->store, STORE_READERS_MAX - 1), .now_s = clock_wall_ms() / 1000};
@@ -246,8 +261,9 @@ static void check(struct fixture *f)
         store_snapshot_release(f->store, STORE_READERS_MAX - 1);
     }
     for (uint32_t i = 0; i < known_count; i++)
-        if (!known[i].gone && !known[i].seen)
-            fail_msg("event %u of %u in %d/%d is missing", i, known_count, known[i].group, known[i].stream);
+        for (int g = 0; g < GROUPS; g++)
+            if (known[i].there[g] && !known[i].seen[g])
+                fail_msg("event %u of %u in %d/%d is missing", i, known_count, g, known[i].stream);
     arena_fini(&arena);
 }
 
@@ -412,6 +428,147 @@ static void test_one_row(void **state)
     close_logs(f);
 }
 
+/* ---- chunks at once ---- */
+
+#define MANY 400 /* events of some hundred bytes: more than a tick's worth of tail */
+
+static int64_t many_span;
+
+static int body_many(struct tick *tick, struct test_call *call)
+{
+    struct watch_log_event event[MANY];
+    for (uint32_t i = 0; i < MANY; i++)
+        event[i] = (struct watch_log_event){.place.time_ms = T0 - many_span * i / MANY, .message = arena_format(call->call.arena, "%u {\"level\":\"INFO\",\"message\":\"Performance logged\",\"n\":%u}", i, i * 7919)};
+    struct watch_log_put ask = {.group = groups[0], .also = groups[1], .stream = streams[0], .event = event, .count = MANY, .first_index = 5, .flags = WATCH_LOG_CREATE};
+    return watch_log_put(tick, call->call.arena, &ask);
+}
+
+static void many(struct fixture *f)
+{
+    struct test_call call;
+    call_init(&call, f, 1, NULL, 0);
+    call.effects = 0;
+    call.body = body_many;
+    assert_int_equal(perform(f, &call), 0);
+    call_fini(&call);
+}
+
+struct found {
+    size_t count;
+    struct watch_log_place last;
+};
+
+static int on_found(void *context, const struct watch_log_event *event)
+{
+    struct found *found = context;
+    assert_true(!found->count || watch_log_place_compare(&found->last, &event->place) < 0);
+    assert_true(text_find(event->message, 'P', 0) > 0 && text_equal(event->stream, streams[0]));
+    found->last = event->place;
+    found->count++;
+    return 0;
+}
+
+/* How many events a group has, in their order; and what its chunks take. */
+static size_t found_in(struct fixture *f, int group, int64_t *stored)
+{
+    struct arena arena;
+    struct watch_log_group row;
+    struct found found = {0};
+    struct store_view view = {.store = f->store, .snapshot = store_snapshot_acquire(f->store, STORE_READERS_MAX - 1), .now_s = clock_wall_ms() / 1000};
+    arena_init(&arena, 4096, 1 << 20);
+    *stored = 0;
+    if (!watch_log_group_get(&view, &arena, groups[group], &row)) {
+        struct watch_log_scan scan = {.group = &row, .to_ms = INT64_MAX, .now_ms = clock_wall_ms(), .order = WATCH_LOG_FORWARD, .events_max = EVENTS_MAX, .bytes_max = 64 << 20,
+            .visit = on_found, .context = &found};
+        assert_int_equal(watch_log_scan(&view, &scan), 0);
+        assert_int_equal(watch_log_group_bytes(&view, &arena, &row, stored), 0);
+    }
+    store_snapshot_release(f->store, STORE_READERS_MAX - 1);
+    arena_fini(&arena);
+    return found.count;
+}
+
+/* What one tick brings in some size is a chunk of each group at once; what lies far apart waits to be sorted with others. */
+static void test_chunks(void **state)
+{
+    struct fixture *f = open_logs(0);
+    int64_t stored[2];
+    (void)state;
+    many_span = 1000;
+    many(f);
+    assert_int_equal(rows_of(f, 't'), 0);
+    assert_int_equal(rows_of(f, 'c'), 2);
+    assert_int_equal(rows_of(f, 'x'), 2);
+    for (int g = 0; g < 2; g++)
+        assert_int_equal(found_in(f, g, &stored[g]), MANY);
+    assert_true(stored[0] > 0 && stored[0] == stored[1] && stored[0] < MANY * 30);
+    many_span = 2 * HOUR_MS;
+    many(f);
+    assert_int_equal(rows_of(f, 't'), 2);
+    restart(f);
+    for (int g = 0; g < 2; g++)
+        assert_int_equal(found_in(f, g, &stored[g]), 2 * MANY);
+    clock_freeze(clock_wall_ms() + 6 * MINUTE_MS); /* packing */
+    tick_wake(f->tick);
+    until(f, rows_of(f, 't') == 0);
+    many_span = 1000;
+    many(f); /* behind what was packed: no chunk writes over another one */
+    for (int g = 0; g < 2; g++)
+        assert_int_equal(found_in(f, g, &stored[g]), 3 * MANY);
+    close_logs(f);
+}
+
+/* ---- a folder of an earlier version ---- */
+
+static int body_older(struct tick *tick, struct test_call *call)
+{
+    struct watch_log_group group;
+    struct watch_log_stream stream;
+    struct arena *arena = call->call.arena;
+    char key[64];
+    struct text row;
+    int code = watch_log_group_get(tick_view(tick), arena, groups[0], &group);
+    if (!code)
+        code = watch_log_stream_get(tick_view(tick), arena, &group, streams[0], &stream);
+    if (code)
+        return code;
+    struct log_key begin;
+    log_key_begin(&begin, 's', group.id);
+    memcpy(key, begin.bytes, begin.len);
+    key[begin.len] = streams[0].data[0];
+    struct text name = text_make(key, begin.len + 1);
+    code = store_raw_get(tick_view(tick), STORE_SPACE_LOGS, name, arena, &row);
+    return code ? code : store_raw_put(tick_stage(tick), STORE_SPACE_LOGS, name, text_make(row.data, row.len - 1)); /* without where its tails begin */
+}
+
+static void test_older(void **state)
+{
+    struct fixture *f = open_logs(0);
+    struct test_call call;
+    int64_t stored;
+    (void)state;
+    many_span = 2 * HOUR_MS;
+    many(f);
+    call_init(&call, f, 1, NULL, 0);
+    call.effects = 0;
+    call.body = body_older;
+    assert_int_equal(perform(f, &call), 0);
+    call_fini(&call);
+    restart(f);
+    many(f);
+    assert_int_equal(found_in(f, 0, &stored), 2 * MANY);
+    clock_freeze(clock_wall_ms() + 6 * MINUTE_MS);
+    tick_wake(f->tick);
+    until(f, rows_of(f, 't') == 0);
+    many(f);
+    assert_int_equal(found_in(f, 0, &stored), 3 * MANY);
+    clock_freeze(clock_wall_ms() + 6 * MINUTE_MS); /* the second packing begins where the first one ended */
+    tick_wake(f->tick);
+    until(f, rows_of(f, 't') == 0);
+    assert_int_equal(found_in(f, 0, &stored), 3 * MANY);
+    close_logs(f);
+}
+
 /* ---- metric filters ---- */
 
 static int64_t filter_value;
@@ -494,6 +651,7 @@ static void test_filters(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_model), cmocka_unit_test(test_model_cold), cmocka_unit_test(test_full), cmocka_unit_test(test_one_row), cmocka_unit_test(test_filters)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_model), cmocka_unit_test(test_model_cold), cmocka_unit_test(test_full), cmocka_unit_test(test_one_row), cmocka_unit_test(test_chunks), cmocka_unit_test(test_older),
+        cmocka_unit_test(test_filters)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
