@@ -158,7 +158,7 @@ enum query_source {
     SOURCE_TIMESTAMP, SOURCE_MESSAGE, SOURCE_STREAM, SOURCE_LOG, SOURCE_INGESTED, SOURCE_PTR,
     SOURCE_LAMBDA,  /* what a function's platform lines say */
     SOURCE_JSON,    /* found in the message */
-    SOURCE_COLUMN,  /* of the stats before: made with the row */
+    SOURCE_COLUMN,  /* of the stats before: made with the row; of an unnest: an element */
     SOURCE_NODE,    /* an expression */
     SOURCE_PARSE,   /* a part of a parse */
     SOURCE_NOWHERE  /* a system field that no event has */
@@ -216,11 +216,12 @@ struct query_stats {
     const struct query_node *by[QUERY_BY_MAX];
     size_t bys;
 };
-enum query_stage_kind { STAGE_FILTER, STAGE_COLLECT, STAGE_STATS };
+enum query_stage_kind { STAGE_FILTER, STAGE_UNNEST, STAGE_COLLECT, STAGE_STATS };
 struct query_stage {
     enum query_stage_kind kind;
     uint32_t scope;
-    const struct query_node *filter;
+    const struct query_node *filter; /* FILTER; UNNEST: what is a list, whose elements go into `slot` one by one */
+    uint32_t slot;
     struct query_collect *collect;
     struct query_stats *stats;
 };
@@ -237,7 +238,7 @@ struct watch_query {
     uint32_t sources;
 };
 
-/* ---- parsing: query_parse.c (commands), query_expr.c (expressions) ---- */
+/* ---- parsing: query_parse.c (commands, names and what is shown), query_stage.c (commands that become stages), query_expr.c (expressions), query_call.c (names and calls) ---- */
 
 struct query_parser {
     struct query_lexer lexer;
@@ -260,6 +261,25 @@ int query_slot_find(struct query_parser *p, struct text name, size_t start, size
 int query_slot_add(struct query_parser *p, const struct query_slot *slot, uint32_t *index);
 int query_pattern_keep(struct query_parser *p, struct query_pattern *pattern);
 struct query_node *query_node_make(struct query_parser *p, enum query_op op, size_t args);
+/* The depth of a node whose arguments are set. */
+int query_node_settle(struct query_parser *p, struct query_node *node);
+int query_node_unary(struct query_parser *p, enum query_op op, struct query_node *inner, struct query_node **out);
+int query_parse_literal(struct query_parser *p, struct query_value value, struct query_node **out);
+int query_parse_name(struct query_parser *p, struct query_node **out);
+int query_parse_call(struct query_parser *p, struct query_token name, struct query_node **out); /* behind the name */
+/* What is shown: a slot; what is shown when nothing was asked for. */
+int query_show(struct query_parser *p, uint32_t slot);
+int query_show_defaults(struct query_parser *p);
+bool query_is_name(const struct query_parser *p);
+int query_parse_alias(struct query_parser *p, struct text *name, bool *said);
+int query_collect_open(struct query_parser *p, bool again, struct query_collect **out);
+int query_parse_filter(struct query_parser *p);
+int query_parse_sort(struct query_parser *p);
+int query_parse_dedup(struct query_parser *p);
+int query_parse_limit(struct query_parser *p);
+int query_parse_stats(struct query_parser *p);
+int query_parse_parse(struct query_parser *p);
+int query_parse_unnest(struct query_parser *p);
 /* The name of a column for an expression without `as`. */
 struct text query_source_text(const struct query_parser *p, size_t start, size_t end);
 /* A column whose text is this, but for spaces and case; or -1. */

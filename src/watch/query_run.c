@@ -4,6 +4,8 @@
  */
 #include "watch/query_inside.h"
 
+#include "base/json.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -24,6 +26,31 @@ void query_row_begin(struct query_row *row, const struct watch_query_event *even
         row->place = event->place;
 }
 
+/* A row for each element of the list, of which there may be many in one event: what they compute is forgotten between them, the memory of it with the event. What is no list is one
+   row, without the name. */
+static int unnest(struct watch_query_run *run, uint32_t stage, struct query_row *row)
+{
+    const struct query_stage *at = &run->query->stage[stage];
+    struct query_value list = query_eval(row, at->filter);
+    const struct json *root = NULL;
+    int code = list.type == QUERY_TEXT && list.text.len && list.text.data[0] == '[' ? json_parse(&run->arena, list.text, 0, &root, NULL) : 0;
+    if (code == ERR_MEMORY)
+        return code;
+    bool is_list = !code && json_is(root, JSON_ARRAY);
+    const struct json *element = is_list ? root->first : NULL;
+    size_t later = row->scope->count - at->slot;
+    code = 0;
+    do {
+        memset(row->known + at->slot, 0, later);
+        row->known[at->slot] = true;
+        row->value[at->slot] = element ? query_json_value(element) : QUERY_NOTHING;
+        if (element || !is_list)
+            code = query_push(run, stage + 1, row);
+        element = element ? element->next : NULL;
+    } while (element && !code);
+    return code;
+}
+
 int query_push(struct watch_query_run *run, uint32_t stage, struct query_row *row)
 {
     for (;; stage++) {
@@ -34,6 +61,8 @@ int query_push(struct watch_query_run *run, uint32_t stage, struct query_row *ro
                 return 0;
             continue;
         }
+        if (at->kind == STAGE_UNNEST)
+            return unnest(run, stage, row);
         run->totals.matched += row->event != NULL;
         return at->kind == STAGE_STATS ? query_groups_add(&run->state[stage].groups, row) : query_rows_add(&run->state[stage].rows, row);
     }
