@@ -4,6 +4,7 @@
  */
 #include "watch/alarm.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "store/key.h"
 #include <math.h>
@@ -369,11 +370,65 @@ static int check_composite(struct tick *tick, struct arena *arena, const struct 
 
 /* ---- events of the configuration ---- */
 
+/* The history spells members as Java's beans do: alarmName, and okactions. */
+static void write_bean_name(struct json_writer *w, struct text name)
+{
+    char bean[80];
+    size_t len = name.len < sizeof(bean) ? name.len : sizeof(bean), low = text_is(name, "OKActions") ? 3 : 1;
+    for (size_t i = 0; i < len; i++)
+        bean[i] = i < low && name.data[i] >= 'A' && name.data[i] <= 'Z' ? (char)(name.data[i] + 32) : name.data[i];
+    json_name_text(w, text_make(bean, len));
+}
+
+static void write_bean(struct json_writer *w, const struct json *json)
+{
+    double seconds;
+    char iso[CLOCK_ISO_SIZE], text[40];
+    bool time = json->name.len > 9 && memcmp(json->name.data + json->name.len - 9, "Timestamp", 9) == 0;
+    if (time && json_to_double(json, &seconds) == 0) {
+        clock_format_iso(llround(seconds * 1000), iso);
+        snprintf(text, sizeof(text), "%.23s+0000", iso);
+        json_str(w, text);
+    } else if (json->type == JSON_OBJECT) {
+        json_begin_object(w);
+        for (const struct json *at = json->first; at; at = at->next) {
+            write_bean_name(w, at->name);
+            write_bean(w, at);
+        }
+        json_end_object(w);
+    } else if (json->type == JSON_ARRAY) {
+        json_begin_array(w);
+        for (const struct json *at = json->first; at; at = at->next)
+            write_bean(w, at);
+        json_end_array(w);
+    } else {
+        json_value(w, json);
+    }
+}
+
+static int write_alarm_bean(struct json_writer *w, const struct watch_alarm_house *house, struct arena *arena, const struct watch_alarm *alarm)
+{
+    struct buf plain;
+    struct json_writer own;
+    const struct json *root;
+    buf_init(&plain, 1 << 20);
+    json_writer_init(&own, &plain);
+    json_begin_object(&own);
+    watch_alarm_write(&own, house, alarm);
+    json_end_object(&own);
+    int code = plain.failed ? ERR_MEMORY : json_parse(arena, buf_text(&plain), JSON_COPY, &root, NULL);
+    if (!code)
+        write_bean(w, root);
+    buf_fini(&plain);
+    return code;
+}
+
 static int add_event(const struct watch_alarm_house *house, struct tick *tick, struct arena *arena, const struct watch_alarm *alarm, const char *what, const char *done)
 {
     struct buf data;
     struct json_writer w;
     char member[32];
+    int bean = 0;
     snprintf(member, sizeof(member), "%sAlarm", done);
     buf_init(&data, WATCH_ALARM_HISTORY_DATA_MAX);
     for (int whole = 1; whole >= 0; whole--) { /* what does not fit is told without the alarm */
@@ -386,19 +441,17 @@ static int add_event(const struct watch_alarm_house *house, struct tick *tick, s
         json_str(&w, what);
         if (whole) {
             json_name(&w, member);
-            json_begin_object(&w);
-            watch_alarm_write(&w, house, alarm);
-            json_end_object(&w);
+            bean = write_alarm_bean(&w, house, arena, alarm);
         }
         json_end_object(&w);
-        if (!data.failed)
+        if (!data.failed || bean)
             break;
     }
     struct watch_alarm_event event = {.alarm = alarm->name, .composite = alarm->composite, .type = TEXT("ConfigurationUpdate"),
         .summary = arena_format(arena, "Alarm \"%.*s\" %s", TEXT_FMT(alarm->name), done), .data = buf_text(&data)};
     if (event.summary.len > 255)
         event.summary = arena_format(arena, "Alarm %s", done);
-    int code = data.failed || !event.summary.data ? ERR_MEMORY : watch_alarm_event_add(tick, arena, &event);
+    int code = bean || data.failed || !event.summary.data ? ERR_MEMORY : watch_alarm_event_add(tick, arena, &event);
     buf_fini(&data);
     return code;
 }

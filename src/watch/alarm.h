@@ -119,6 +119,7 @@ int watch_alarm_parents(struct store_view *view, struct arena *arena, char kind,
 struct watch_rule;
 /*
  *   expression  ALARM(a) OK(a) INSUFFICIENT_DATA(a) TRUE FALSE, NOT, AND, OR, ( ); NOT binds closest, then AND
+ *               AT_LEAST(2, ALARM, (a, b, c)), AT_LEAST(60%, NOT OK, (a, b))
  *   a           an alarm's name or ARN, in double quotes (with \" and \\) or without
  * ERR_SYNTAX, ERR_TOO_LARGE, ERR_TOO_DEEP with a sentence; ERR_MEMORY. The rule lives in the arena and borrows the text.
  */
@@ -129,7 +130,8 @@ int watch_rule_names(const struct watch_rule *rule, int (*visit)(void *context, 
 int watch_rule_evaluate(const struct watch_rule *rule, int (*state)(void *context, struct text name, enum watch_alarm_state *state), void *context, bool *truth);
 
 /* ---- alarm_judge.c: what figures mean ---- */
-enum watch_compare { WATCH_GREATER, WATCH_GREATER_EQUAL, WATCH_LESS, WATCH_LESS_EQUAL };
+/* The last three are about a band: outside it, below it, above it. */
+enum watch_compare { WATCH_GREATER, WATCH_GREATER_EQUAL, WATCH_LESS, WATCH_LESS_EQUAL, WATCH_OUTSIDE, WATCH_BELOW, WATCH_ABOVE };
 enum watch_missing { WATCH_MISSING, WATCH_IGNORE, WATCH_BREACHING, WATCH_NOT_BREACHING };
 struct watch_terms {
     enum watch_compare compare;
@@ -140,6 +142,7 @@ struct watch_terms {
 /* The figures of the evaluation range, the oldest first; NaN: missing. */
 struct watch_basis {
     const double *value, *samples;   /* samples: behind a value; may be NULL */
+    const double *upper, *lower;     /* of the band, where there is a value; NULL: the terms' threshold */
     size_t count;
     size_t used, breaching, filled;  /* by watch_alarm_decide: of the `periods` that decide, real ones, breaching ones among them, and missing ones */
 };
@@ -149,7 +152,7 @@ struct watch_decision {
 };
 /* As "Configuring how CloudWatch alarms treat missing data" of the CloudWatch user guide says it, with its rule against premature alarms. */
 struct watch_decision watch_alarm_decide(const struct watch_terms *terms, struct watch_basis *basis);
-bool watch_breaches(const struct watch_terms *terms, double value);
+bool watch_breaches(const struct watch_terms *terms, const struct watch_basis *basis, size_t index);
 
 /* A judgement in words. Texts live in the arena. */
 struct watch_judgement {
@@ -171,6 +174,10 @@ enum watch_alarm_due { WATCH_DUE_STEP = 1, WATCH_DUE_MINUTE = 2, WATCH_DUE_HOUR 
 unsigned watch_alarm_rhythm(const struct watch_alarm *alarm);
 /* Reads and judges a metric alarm. What cannot be read at all keeps the state. ERR_MEMORY, ERR_CORRUPT, ERR_COLD. */
 int watch_alarm_judge(struct store_view *view, struct arena *arena, const struct watch_alarm *alarm, int64_t now_ms, struct watch_judgement *judgement);
+/* Each series of an alarm that watches several, as it stands now; `visit` answers 0 to go on. The same errors, and what `visit` answered. */
+struct math_series;
+int watch_alarm_contributors(struct store_view *view, struct arena *arena, const struct watch_alarm *alarm, int64_t now_ms,
+    int (*visit)(void *context, const struct math_series *series, const struct watch_judgement *judgement), void *context);
 /* A metric alarm's numbers. */
 void watch_alarm_terms(const struct watch_alarm *alarm, struct watch_terms *terms);
 /* The metric of a map with Namespace, MetricName and Dimensions. ERR_MEMORY. */

@@ -28,8 +28,9 @@ int watch_alarm_state_find(struct text name, enum watch_alarm_state *state)
     return ERR_SYNTAX;
 }
 
-bool watch_breaches(const struct watch_terms *terms, double value)
+bool watch_breaches(const struct watch_terms *terms, const struct watch_basis *basis, size_t index)
 {
+    double value = basis->value[index], upper = basis->upper ? basis->upper[index] : terms->threshold, lower = basis->lower ? basis->lower[index] : terms->threshold;
     switch (terms->compare) {
     case WATCH_GREATER:
         return value > terms->threshold;
@@ -37,8 +38,14 @@ bool watch_breaches(const struct watch_terms *terms, double value)
         return value >= terms->threshold;
     case WATCH_LESS:
         return value < terms->threshold;
-    default:
+    case WATCH_LESS_EQUAL:
         return value <= terms->threshold;
+    case WATCH_OUTSIDE:
+        return value < lower || value > upper;
+    case WATCH_BELOW:
+        return value < lower;
+    default:
+        return value > upper;
     }
 }
 
@@ -51,7 +58,7 @@ struct watch_decision watch_alarm_decide(const struct watch_terms *terms, struct
         if (isnan(value))
             continue;
         basis->used++;
-        if (watch_breaches(terms, value)) {
+        if (watch_breaches(terms, basis, basis->count - age)) {
             basis->breaching++;
             oldest_breaching = age;
         }
@@ -137,6 +144,43 @@ static void add_values(struct buf *out, const struct watch_basis *basis, const s
     buf_add_char(out, ']');
 }
 
+/* [1.5, 2.0]: a bound where there was a value, the newest first. */
+static void add_bounds(struct buf *out, const struct watch_basis *basis, const double *bound)
+{
+    size_t shown = 0;
+    buf_add_char(out, '[');
+    for (size_t i = basis->count; i-- > 0 && shown < basis->used && shown < TOLD_MAX;) {
+        if (isnan(basis->value[i]))
+            continue;
+        if (shown++)
+            buf_add_text(out, TEXT(", "));
+        add_number(out, bound[i]);
+    }
+    if (shown < basis->used)
+        buf_add_text(out, TEXT(", ..."));
+    buf_add_char(out, ']');
+}
+
+static void add_comparison(struct buf *out, const struct watch_terms *terms, const struct watch_basis *basis)
+{
+    if (!basis->upper) {
+        buf_add_format(out, "%s the threshold (", compare_words[terms->compare]);
+        add_number(out, terms->threshold);
+        buf_add_char(out, ')');
+        return;
+    }
+    if (terms->compare != WATCH_ABOVE) {
+        buf_add_text(out, TEXT("less than the lower thresholds "));
+        add_bounds(out, basis, basis->lower);
+    }
+    if (terms->compare == WATCH_OUTSIDE)
+        buf_add_text(out, TEXT(" or "));
+    if (terms->compare != WATCH_BELOW) {
+        buf_add_text(out, TEXT("greater than the upper thresholds "));
+        add_bounds(out, basis, basis->upper);
+    }
+}
+
 static void add_crossing(struct buf *out, const struct watch_terms *terms, const struct watch_basis *basis, const struct watch_told *told, bool alarm,
     enum watch_alarm_state before)
 {
@@ -144,11 +188,11 @@ static void add_crossing(struct buf *out, const struct watch_terms *terms, const
     const char *now = alarm ? "ALARM" : "OK", *old = before == WATCH_ALARM_INSUFFICIENT || (before == WATCH_ALARM_ALARM) == alarm ? (alarm ? "OK" : "ALARM")
                                                                                                                                   : watch_alarm_state_names[before];
     size_t least = alarm ? terms->datapoints : terms->periods - terms->datapoints + 1;
-    buf_add_format(out, "Threshold Crossed: %zu out of the last %zu datapoints ", some, basis->used);
+    buf_add_format(out, "Threshold%s Crossed: %zu out of the last %zu datapoints ", basis->upper ? "s" : "", some, basis->used);
     add_values(out, basis, told);
-    buf_add_format(out, " %s%s %s the threshold (", some == 1 ? "was" : "were", alarm ? "" : " not", compare_words[terms->compare]);
-    add_number(out, terms->threshold);
-    buf_add_format(out, ") (minimum %zu datapoint%s for %s -> %s transition)", least, least == 1 ? "" : "s", old, now);
+    buf_add_format(out, " %s%s ", some == 1 ? "was" : "were", alarm ? "" : " not");
+    add_comparison(out, terms, basis);
+    buf_add_format(out, " (minimum %zu datapoint%s for %s -> %s transition)", least, least == 1 ? "" : "s", old, now);
 }
 
 static void add_filling(struct buf *out, const struct watch_terms *terms, const struct watch_basis *basis)
@@ -156,7 +200,7 @@ static void add_filling(struct buf *out, const struct watch_terms *terms, const 
     const char *as = terms->missing == WATCH_BREACHING ? "Breaching" : terms->missing == WATCH_NOT_BREACHING ? "NonBreaching" : "Missing";
     bool one = basis->filled == 1;
     if (!basis->used)
-        buf_add_format(out, "Threshold Crossed: no datapoints were received for %zu period%s", basis->filled, one ? "" : "s");
+        buf_add_format(out, "%s: no datapoints were received for %zu period%s", basis->upper ? "Thresholds Crossed" : "Threshold Crossed", basis->filled, one ? "" : "s");
     buf_add_format(out, " and %zu missing datapoint%s treated as [%s]", basis->filled, one ? " was" : "s were", as);
 }
 
@@ -194,9 +238,24 @@ static void add_evaluated(struct buf *out, const struct watch_basis *basis, cons
     buf_add_char(out, ']');
 }
 
+/* One of `from` and later, where there was a value. */
+static void add_recent(struct buf *out, const struct watch_basis *basis, size_t from, const char *name, const double *value)
+{
+    size_t shown = 0;
+    buf_add_format(out, ",\"%s\":[", name);
+    for (size_t i = from; i < basis->count; i++) {
+        if (isnan(basis->value[i]))
+            continue;
+        if (shown++)
+            buf_add_char(out, ',');
+        add_number(out, value[i]);
+    }
+    buf_add_char(out, ']');
+}
+
 static void add_reason_data(struct buf *out, const struct watch_terms *terms, const struct watch_basis *basis, const struct watch_told *told)
 {
-    size_t shown = 0, from = basis->count, left = basis->used < TOLD_DATA_MAX ? basis->used : TOLD_DATA_MAX;
+    size_t from = basis->count, left = basis->used < TOLD_DATA_MAX ? basis->used : TOLD_DATA_MAX;
     for (size_t seen = 0; from > 0 && seen < left;)
         seen += !isnan(basis->value[--from]);
     buf_add_text(out, TEXT("{\"version\":\"1.0\",\"queryDate\":"));
@@ -209,16 +268,16 @@ static void add_reason_data(struct buf *out, const struct watch_terms *terms, co
         buf_add_format(out, ",\"unit\":\"%s\"", told->unit);
     if (told->statistic)
         buf_add_format(out, ",\"statistic\":\"%s\"", told->statistic);
-    buf_add_format(out, ",\"period\":%lld,\"recentDatapoints\":[", (long long)told->period_s);
-    for (size_t i = from; i < basis->count; i++) {
-        if (isnan(basis->value[i]))
-            continue;
-        if (shown++)
-            buf_add_char(out, ',');
-        add_number(out, basis->value[i]);
+    buf_add_format(out, ",\"period\":%lld", (long long)told->period_s);
+    add_recent(out, basis, from, "recentDatapoints", basis->value);
+    if (basis->upper && terms->compare != WATCH_ABOVE)
+        add_recent(out, basis, from, "recentLowerThresholds", basis->lower);
+    if (basis->upper && terms->compare != WATCH_BELOW)
+        add_recent(out, basis, from, "recentUpperThresholds", basis->upper);
+    if (!basis->upper) {
+        buf_add_text(out, TEXT(",\"threshold\":"));
+        add_number(out, terms->threshold);
     }
-    buf_add_text(out, TEXT("],\"threshold\":"));
-    add_number(out, terms->threshold);
     if (basis->used)
         add_evaluated(out, basis, told);
     buf_add_char(out, '}');

@@ -8,11 +8,10 @@
 #include "watch/alarm.h"
 
 #include "base/clock.h"
-#include "watch/math.h"
+#include "watch/data.h"
 #include <math.h>
 #include <stdlib.h>
 
-#define MATH_DEPTH 10
 #define DAY_S INT64_C(86400)
 
 struct slots {
@@ -22,6 +21,7 @@ struct slots {
     int64_t start_s, period_s;
     size_t count, at;   /* at: the period that is being added up; count: none */
     double *value, *samples;
+    double *upper, *lower; /* of an anomaly's band; NULL: there is none */
 };
 struct reading {
     struct store_view *view;
@@ -30,8 +30,6 @@ struct reading {
     int64_t start_s, end_s, period_s, now_ms;
     size_t count;
     uint64_t rows;
-    const struct attr *asked[MATH_DEPTH]; /* expressions under way */
-    size_t depth;
 };
 
 /* ---- numbers of the configuration ---- */
@@ -66,7 +64,8 @@ static int64_t period_of(const struct watch_alarm *alarm)
 
 void watch_alarm_terms(const struct watch_alarm *alarm, struct watch_terms *terms)
 {
-    static const char *const compares[] = {"GreaterThanThreshold", "GreaterThanOrEqualToThreshold", "LessThanThreshold", "LessThanOrEqualToThreshold"};
+    static const char *const compares[] = {"GreaterThanThreshold", "GreaterThanOrEqualToThreshold", "LessThanThreshold", "LessThanOrEqualToThreshold", "LessThanLowerOrGreaterThanUpperThreshold",
+        "LessThanLowerThreshold", "GreaterThanUpperThreshold"};
     static const char *const missings[] = {"missing", "ignore", "breaching", "notBreaching"};
     struct text compare = text_in_map(alarm->config, "ComparisonOperator"), missing = text_in_map(alarm->config, "TreatMissingData");
     *terms = (struct watch_terms){.threshold = watch_alarm_real(alarm->config, "Threshold", 0)};
@@ -74,10 +73,10 @@ void watch_alarm_terms(const struct watch_alarm *alarm, struct watch_terms *term
     terms->datapoints = (unsigned)integer_in_map(alarm->config, "DatapointsToAlarm", terms->periods);
     if (!missing.len && text_is(text_in_map(alarm->config, "Namespace"), "AWS/DynamoDB"))
         terms->missing = WATCH_IGNORE; /* as CloudWatch does: tables report when something happens */
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 7; i++) {
         if (text_is(compare, compares[i]))
             terms->compare = (enum watch_compare)i;
-        if (text_is(missing, missings[i]))
+        if (i < 4 && text_is(missing, missings[i]))
             terms->missing = (enum watch_missing)i;
     }
 }
@@ -155,127 +154,110 @@ static int read_metric(struct reading *reading, const struct attr *map, struct t
     return code == ERR_FULL || code == ERR_INVALID ? 0 : code;
 }
 
-/* ---- metric math ---- */
+/* ---- several queries ---- */
 
-static const struct attr *find_query(const struct reading *reading, struct text id)
+static bool is_returned(const struct attr *query)
 {
-    const struct attr *metrics = list_in_map(reading->alarm->config, "Metrics");
-    for (const struct attr *at = metrics ? metrics->first : NULL; at; at = at->next)
-        if (text_equal(text_in_map(at, "Id"), id))
-            return at;
-    return NULL;
+    const struct attr *returned = item_get_str(query, "ReturnData");
+    return !returned || returned->type != ATTR_BOOL || returned->boolean;
 }
 
-static int make_series(struct reading *reading, const struct slots *slots, struct math_value *out)
+static int make_query(struct reading *reading, const struct attr *map, struct watch_data_query *query)
 {
-    int64_t *time_s = arena_array(reading->arena, slots->count, sizeof(*time_s));
-    double *value = arena_array(reading->arena, slots->count, sizeof(*value));
-    size_t count = 0;
-    if (!time_s || !value)
-        return ERR_MEMORY;
-    for (size_t i = 0; i < slots->count; i++) {
-        if (isnan(slots->value[i]))
-            continue;
-        time_s[count] = slots->start_s + (int64_t)i * slots->period_s;
-        value[count++] = slots->value[i];
-    }
-    *out = (struct math_value){.type = MATH_SERIES, .series = {.period_s = slots->period_s, .count = count, .time_s = time_s, .value = value}};
-    return 0;
-}
-
-static int evaluate_query(struct reading *reading, const struct attr *query, struct math_value *out);
-
-static int on_find(void *context, struct text id, struct math_value *value)
-{
-    struct reading *reading = context;
-    const struct attr *query = find_query(reading, id);
-    return query ? evaluate_query(reading, query, value) : ERR_NOT_FOUND;
-}
-
-static bool holds(struct text text, struct text part)
-{
-    for (size_t i = 0; i + part.len <= text.len; i++)
-        if (memcmp(text.data + i, part.data, part.len) == 0)
-            return true;
-    return !part.len;
-}
-
-static int on_metrics(void *context, struct text filter, struct math_value *list)
-{
-    struct reading *reading = context;
-    const struct attr *metrics = list_in_map(reading->alarm->config, "Metrics");
-    struct math_value *item = arena_array(reading->arena, metrics->count + 1, sizeof(*item));
-    size_t count = 0;
-    int code = item ? 0 : ERR_MEMORY;
-    for (const struct attr *at = metrics->first; at && !code; at = at->next)
-        if (item_get_str(at, "MetricStat") && holds(text_in_map(at, "Id"), filter))
-            code = evaluate_query(reading, at, &item[count++]);
-    *list = (struct math_value){.type = MATH_LIST, .item = item, .items = count};
-    return code;
-}
-
-static int evaluate_expression(struct reading *reading, const struct attr *query, struct math_value *out)
-{
-    const struct math_expr *expr;
-    struct err err = {0};
-    int64_t period = integer_in_map(query, "Period", reading->period_s);
-    struct math_env env = {.arena = reading->arena, .start_s = reading->start_s, .end_s = reading->end_s, .period_s = period, .context = reading, .find = on_find,
-        .metrics = on_metrics};
-    for (size_t i = 0; i < reading->depth; i++)
-        if (reading->asked[i] == query)
-            return ERR_INVALID; /* a circle */
-    if (reading->depth == MATH_DEPTH)
-        return ERR_INVALID;
-    reading->asked[reading->depth++] = query;
-    int code = math_parse(reading->arena, text_in_map(query, "Expression"), &expr, &err);
-    if (!code)
-        code = math_evaluate(expr, &env, out, &err);
-    reading->depth--;
-    return code;
-}
-
-static int evaluate_query(struct reading *reading, const struct attr *query, struct math_value *out)
-{
-    const struct attr *stat = item_get_str(query, "MetricStat");
-    struct slots slots;
+    const struct attr *stat = item_get_str(map, "MetricStat");
+    *query = (struct watch_data_query){.id = text_in_map(map, "Id"), .expression = text_in_map(map, "Expression"), .unit = -1, .returned = is_returned(map),
+        .period_s = integer_in_map(map, "Period", reading->period_s)};
     if (!stat)
-        return evaluate_expression(reading, query, out);
-    int code = read_metric(reading, item_get_str(stat, "Metric"), text_in_map(stat, "Stat"), text_in_map(stat, "Unit"), &slots);
-    return code ? code : make_series(reading, &slots, out);
+        return 0;
+    struct text unit = text_in_map(stat, "Unit");
+    query->expression = TEXT_NONE;
+    query->unit = unit.len ? watch_unit_find(unit) : -1;
+    query->period_s = reading->period_s;
+    query->stat = text_in_map(stat, "Stat");
+    if (statistic_parse(query->stat, &query->statistic))
+        return ERR_CORRUPT;
+    return watch_alarm_metric(reading->arena, item_get_str(stat, "Metric"), &query->name);
 }
 
-/* The query whose data is returned is the one that is watched. */
-static const struct attr *watched_query(const struct attr *metrics)
+static int make_queries(struct reading *reading, const struct attr *metrics, struct watch_data *data)
 {
-    for (const struct attr *at = metrics->first; at; at = at->next) {
-        const struct attr *returned = item_get_str(at, "ReturnData");
-        if (!returned || returned->type != ATTR_BOOL || returned->boolean)
-            return at;
-    }
-    return NULL;
+    int code = 0;
+    *data = (struct watch_data){.view = reading->view, .arena = reading->arena, .start_s = reading->start_s, .end_s = reading->end_s, .now_ms = reading->now_ms,
+        .rows = WATCH_ROWS_MAX, .no_search = true, .query = arena_array(reading->arena, metrics->count + 1, sizeof(*data->query))};
+    if (!data->query)
+        return ERR_MEMORY;
+    for (const struct attr *at = metrics->first; at && !code; at = at->next)
+        code = make_query(reading, at, &data->query[data->count++]);
+    return code;
 }
 
-static int read_math(struct reading *reading, const struct attr *metrics, struct slots *slots)
+/* A series by the alarm's periods; NaN where it has none. */
+static int lay_out(const struct reading *reading, const struct math_value *value, double **out)
 {
-    const struct attr *query = watched_query(metrics);
-    struct math_value value = {.type = MATH_LIST};
-    *slots = (struct slots){.start_s = reading->start_s, .period_s = reading->period_s, .count = reading->count};
-    slots->value = arena_array(reading->arena, reading->count, sizeof(double));
-    int code = !slots->value ? ERR_MEMORY : query ? evaluate_query(reading, query, &value) : ERR_INVALID;
-    if (code && code != ERR_MEMORY && code != ERR_COLD && code != ERR_CORRUPT)
-        value = (struct math_value){.type = MATH_LIST}; /* an expression that cannot be evaluated has no data */
-    else if (code)
-        return code;
+    double *slot = *out = arena_array(reading->arena, reading->count, sizeof(*slot));
+    if (!slot)
+        return ERR_MEMORY;
     for (size_t i = 0; i < reading->count; i++)
-        slots->value[i] = NAN;
-    if (value.type == MATH_LIST && value.items == 1)
-        value = value.item[0];
-    for (size_t i = 0; value.type == MATH_SERIES && i < value.series.count; i++) {
-        int64_t at = (value.series.time_s[i] - reading->start_s) / reading->period_s;
-        if (value.series.time_s[i] >= reading->start_s && at < (int64_t)reading->count && isfinite(value.series.value[i]))
-            slots->value[at] = value.series.value[i];
+        slot[i] = NAN;
+    for (size_t i = 0; value->type == MATH_SERIES && i < value->series.count; i++) {
+        int64_t at = (value->series.time_s[i] - reading->start_s) / reading->period_s;
+        if (value->series.time_s[i] >= reading->start_s && at < (int64_t)reading->count && isfinite(value->series.value[i]))
+            slot[at] = value->series.value[i];
     }
     return 0;
+}
+
+/* What a query has become; what cannot be evaluated has no data. */
+static int value_of(struct watch_data *data, struct watch_data_query *query, struct math_value *value)
+{
+    int code = watch_data_ready(data, query);
+    *value = query->state == WATCH_DATA_READY ? query->value : (struct math_value){.type = MATH_LIST};
+    return code;
+}
+
+/* The two bounds; a value of a period that has none cannot be judged. */
+static int read_band(struct reading *reading, struct watch_data *data, struct watch_data_query *query, struct slots *slots)
+{
+    struct math_value band, none = {.type = MATH_LIST};
+    int code = value_of(data, query, &band);
+    bool two = !code && band.type == MATH_LIST && band.items == 2;
+    if (!code)
+        code = lay_out(reading, two ? &band.item[0] : &none, &slots->upper);
+    if (!code)
+        code = lay_out(reading, two ? &band.item[1] : &none, &slots->lower);
+    for (size_t i = 0; i < reading->count && !code; i++)
+        if (isnan(slots->upper[i]) || isnan(slots->lower[i]))
+            slots->value[i] = NAN;
+    return code;
+}
+
+/* The query that is watched: the one that returns data and is not the threshold. Several series (a Metrics Insights query with GROUP BY): `each` of them is judged. */
+static int read_queries(struct reading *reading, const struct attr *metrics, int (*each)(void *context, struct slots *slots, const struct math_series *series), void *context)
+{
+    struct text threshold = text_in_map(reading->alarm->config, "ThresholdMetricId");
+    struct watch_data_query *watched = NULL, *band = NULL;
+    struct math_value value = {.type = MATH_LIST}, none = {.type = MATH_LIST};
+    struct watch_data data;
+    int code = make_queries(reading, metrics, &data);
+    for (size_t i = 0; i < data.count && !code; i++) {
+        if (threshold.len && text_equal(data.query[i].id, threshold))
+            band = &data.query[i];
+        else if (data.query[i].returned && !watched)
+            watched = &data.query[i];
+    }
+    if (!code && watched)
+        code = value_of(&data, watched, &value);
+    size_t series = value.type == MATH_LIST ? value.items : 1;
+    for (size_t i = 0; i < (series ? series : 1) && !code; i++) {
+        const struct math_value *one = value.type != MATH_LIST ? &value : i < value.items ? &value.item[i] : &none;
+        struct slots slots = {.start_s = reading->start_s, .period_s = reading->period_s, .count = reading->count};
+        code = lay_out(reading, one, &slots.value);
+        if (!code && threshold.len)
+            code = band ? read_band(reading, &data, band, &slots) : ERR_CORRUPT;
+        if (!code)
+            code = each(context, &slots, value.type == MATH_LIST && one->type == MATH_SERIES ? &one->series : NULL);
+    }
+    return code;
 }
 
 /* ---- judging ---- */
@@ -302,34 +284,88 @@ static const char *terminated(struct arena *arena, struct text text)
     return text.len ? arena_copy(arena, text).data : NULL;
 }
 
-int watch_alarm_judge(struct store_view *view, struct arena *arena, const struct watch_alarm *alarm, int64_t now_ms, struct watch_judgement *judgement)
+/* What several series come to: in ALARM when one is, else OK when one is. */
+struct judging {
+    struct reading *reading;
+    const struct watch_terms *terms;
+    struct text statistic;
+    bool math;
+    struct watch_judgement *judgement;
+    bool any;
+    int (*visit)(void *context, const struct math_series *series, const struct watch_judgement *judgement); /* NULL: the whole alone is wanted */
+    void *context;
+};
+
+static int rank(const struct watch_judgement *judgement)
+{
+    return judgement->keep ? 1 : judgement->state == WATCH_ALARM_ALARM ? 3 : judgement->state == WATCH_ALARM_OK ? 2 : 0;
+}
+
+static int judge_slots(void *context, struct slots *slots, const struct math_series *series)
+{
+    struct judging *judging = context;
+    struct reading *reading = judging->reading;
+    const struct watch_alarm *alarm = reading->alarm;
+    struct watch_judgement own = {.keep = true};
+    if (!lacks_samples(alarm, slots, judging->terms)) {
+        struct watch_basis basis = {.value = slots->value, .samples = slots->samples, .upper = slots->upper, .lower = slots->lower, .count = slots->count};
+        struct watch_decision decision = watch_alarm_decide(judging->terms, &basis);
+        struct watch_told told = {.statistic = judging->math ? NULL : terminated(reading->arena, judging->statistic),
+            .unit = terminated(reading->arena, text_in_map(alarm->config, "Unit")), .period_s = reading->period_s, .end_s = reading->end_s, .now_ms = clock_wall_ms()};
+        own.keep = decision.keep;
+        own.state = decision.state;
+        bool wanted = judging->visit || (!own.keep && own.state != alarm->state);
+        int code = wanted ? watch_alarm_tell(reading->arena, judging->terms, &basis, &told, judging->visit ? WATCH_ALARM_INSUFFICIENT : alarm->state, &own) : 0;
+        if (code)
+            return code;
+    }
+    if (judging->visit && series) {
+        int code = judging->visit(judging->context, series, &own);
+        if (code)
+            return code;
+    }
+    if (!judging->any || rank(&own) > rank(judging->judgement))
+        *judging->judgement = own;
+    judging->any = true;
+    return 0;
+}
+
+static int judge(struct judging *judging, struct store_view *view, struct arena *arena, const struct watch_alarm *alarm, int64_t now_ms)
 {
     const struct attr *metrics = list_in_map(alarm->config, "Metrics");
     struct watch_terms terms;
     struct slots slots;
-    struct text statistic = text_in_map(alarm->config, "Statistic");
     watch_alarm_terms(alarm, &terms);
     struct reading reading = {.view = view, .arena = arena, .alarm = alarm, .period_s = period_of(alarm), .now_ms = now_ms, .rows = WATCH_ROWS_MAX,
         .count = terms.periods + WATCH_ALARM_RANGE_EXTRA};
     int64_t grid = metrics ? reading.period_s : reading.period_s < 60 ? WATCH_ALARM_STEP_MS / SECOND_MS : 60;
     reading.end_s = now_ms / SECOND_MS / grid * grid;
     reading.start_s = reading.end_s - (int64_t)reading.count * reading.period_s;
-    *judgement = (struct watch_judgement){.keep = true};
+    *judging->judgement = (struct watch_judgement){.keep = true};
     if (reading.start_s < 0)
         return 0;
-    if (!statistic.len)
-        statistic = text_in_map(alarm->config, "ExtendedStatistic");
-    int code = metrics ? read_math(&reading, metrics, &slots)
-                       : read_metric(&reading, alarm->config, statistic, text_in_map(alarm->config, "Unit"), &slots);
-    if (code || lacks_samples(alarm, &slots, &terms))
-        return code;
-    struct watch_basis basis = {.value = slots.value, .samples = slots.samples, .count = slots.count};
-    struct watch_decision decision = watch_alarm_decide(&terms, &basis);
-    judgement->keep = decision.keep;
-    judgement->state = decision.state;
-    if (decision.keep || decision.state == alarm->state)
-        return 0;
-    struct watch_told told = {.statistic = metrics ? NULL : terminated(arena, statistic), .unit = terminated(arena, text_in_map(alarm->config, "Unit")),
-        .period_s = reading.period_s, .end_s = reading.end_s, .now_ms = clock_wall_ms()};
-    return watch_alarm_tell(arena, &terms, &basis, &told, alarm->state, judgement);
+    judging->reading = &reading;
+    judging->terms = &terms;
+    judging->math = metrics != NULL;
+    judging->statistic = text_in_map(alarm->config, "Statistic");
+    if (!judging->statistic.len)
+        judging->statistic = text_in_map(alarm->config, "ExtendedStatistic");
+    if (metrics)
+        return read_queries(&reading, metrics, judge_slots, judging);
+    int code = read_metric(&reading, alarm->config, judging->statistic, text_in_map(alarm->config, "Unit"), &slots);
+    return code ? code : judge_slots(judging, &slots, NULL);
+}
+
+int watch_alarm_judge(struct store_view *view, struct arena *arena, const struct watch_alarm *alarm, int64_t now_ms, struct watch_judgement *judgement)
+{
+    struct judging judging = {.judgement = judgement};
+    return judge(&judging, view, arena, alarm, now_ms);
+}
+
+int watch_alarm_contributors(struct store_view *view, struct arena *arena, const struct watch_alarm *alarm, int64_t now_ms,
+    int (*visit)(void *context, const struct math_series *series, const struct watch_judgement *judgement), void *context)
+{
+    struct watch_judgement ignored;
+    struct judging judging = {.judgement = &ignored, .visit = visit, .context = context};
+    return judge(&judging, view, arena, alarm, now_ms);
 }

@@ -4,12 +4,14 @@
  */
 #include "watch/alarm.h"
 
-enum rule_node { RULE_TRUE, RULE_FALSE, RULE_STATE, RULE_NOT, RULE_AND, RULE_OR };
+enum rule_node { RULE_TRUE, RULE_FALSE, RULE_STATE, RULE_NOT, RULE_AND, RULE_OR, RULE_AT_LEAST };
 struct watch_rule {
     enum rule_node node;
     enum watch_alarm_state state;
     struct text name;
-    const struct watch_rule *left, *right;
+    const struct watch_rule *left, *right; /* AT_LEAST: the first of its alarms, chained by `right` */
+    size_t least, of;                      /* AT_LEAST: how many of how many, */
+    bool differs;                          /* of which the state is not the one that is named */
 };
 struct parsing {
     struct arena *arena;
@@ -100,7 +102,8 @@ static int take_quoted(struct parsing *p, struct text *name)
     return 0;
 }
 
-static int take_name(struct parsing *p, struct text *name)
+/* `ends`: signs that end a name without quotation marks. */
+static int take_name(struct parsing *p, const char *ends, struct text *name)
 {
     skip_spaces(p);
     if (p->at < p->text.len && p->text.data[p->at] == '"') {
@@ -109,7 +112,7 @@ static int take_name(struct parsing *p, struct text *name)
             return code;
     } else {
         size_t start = p->at;
-        while (p->at < p->text.len && !strchr("()\"", p->text.data[p->at]))
+        while (p->at < p->text.len && !strchr(ends, p->text.data[p->at]))
             p->at++;
         *name = text_make(p->text.data + start, p->at - start);
         while (name->len && strchr(" \t\r\n", name->data[name->len - 1]))
@@ -134,7 +137,7 @@ static int take_state(struct parsing *p, enum watch_alarm_state state, const str
     struct text name;
     if (!take_sign(p, '('))
         return unexpected(p);
-    int code = take_name(p, &name);
+    int code = take_name(p, "()\"", &name);
     if (code)
         return code;
     if (!take_sign(p, ')'))
@@ -148,6 +151,71 @@ static int take_state(struct parsing *p, enum watch_alarm_state state, const str
     return made(p, rule);
 }
 
+/* 2, or 60%: *percent. */
+static int take_least(struct parsing *p, uint64_t *least, bool *percent)
+{
+    skip_spaces(p);
+    size_t start = p->at;
+    while (p->at < p->text.len && p->text.data[p->at] >= '0' && p->text.data[p->at] <= '9')
+        p->at++;
+    if (text_to_u64(text_make(p->text.data + start, p->at - start), WATCH_RULE_ALARMS_MAX, least) || !*least) {
+        p->at = start;
+        return unexpected(p);
+    }
+    *percent = take_sign(p, '%');
+    return 0;
+}
+
+/* (a, b, ...) */
+static int take_list(struct parsing *p, struct watch_rule *rule)
+{
+    const struct watch_rule **end = &rule->left;
+    if (!take_sign(p, '('))
+        return unexpected(p);
+    do {
+        struct text name;
+        int code = take_name(p, "(),\"", &name);
+        struct watch_rule *one = code ? NULL : make(p, RULE_STATE, NULL, NULL);
+        if (!one)
+            return code ? code : made(p, one);
+        one->name = name;
+        one->state = rule->state;
+        *end = one;
+        end = &one->right;
+        rule->of++;
+    } while (take_sign(p, ','));
+    return take_sign(p, ')') ? 0 : unexpected(p);
+}
+
+/* AT_LEAST(2, ALARM, (a, b, c)), AT_LEAST(60%, NOT OK, (a, b)) */
+static int take_at_least(struct parsing *p, const struct watch_rule **out)
+{
+    uint64_t least = 0;
+    bool percent = false, known = false;
+    struct watch_rule *rule = make(p, RULE_AT_LEAST, NULL, NULL);
+    if (!rule)
+        return made(p, rule);
+    int code = take_sign(p, '(') ? take_least(p, &least, &percent) : unexpected(p);
+    if (!code && !take_sign(p, ','))
+        code = unexpected(p);
+    rule->differs = !code && take_word(p, "NOT");
+    for (int state = 0; state < WATCH_ALARM_STATES && !code && !known; state++) {
+        known = take_word(p, watch_alarm_state_names[state]);
+        rule->state = (enum watch_alarm_state)state;
+    }
+    if (!code && (!known || !take_sign(p, ',')))
+        code = unexpected(p);
+    if (!code)
+        code = take_list(p, rule);
+    if (!code && !take_sign(p, ')'))
+        code = unexpected(p);
+    rule->least = percent ? (rule->of * least + 99) / 100 : least;
+    if (!code && rule->least > rule->of)
+        code = err_set(p->err, ERR_SYNTAX, "Error in AlarmRule [AT_LEAST wants %zu of %zu alarms]", rule->least, rule->of);
+    *out = rule;
+    return code;
+}
+
 static int take_one(struct parsing *p, const struct watch_rule **out)
 {
     int code = 0;
@@ -159,6 +227,8 @@ static int take_one(struct parsing *p, const struct watch_rule **out)
     for (int state = 0; state < WATCH_ALARM_STATES; state++)
         if (take_word(p, watch_alarm_state_names[state]))
             return take_state(p, (enum watch_alarm_state)state, out);
+    if (take_word(p, "AT_LEAST"))
+        return take_at_least(p, out);
     bool is_not = take_word(p, "NOT");
     if (!is_not && !take_sign(p, '('))
         return unexpected(p);
@@ -221,10 +291,29 @@ int watch_rule_parse(struct arena *arena, struct text text, const struct watch_r
 /* As deep as the rule has elements. */
 int watch_rule_names(const struct watch_rule *rule, int (*visit)(void *context, struct text name), void *context)
 {
+    int code = 0;
     if (rule->node == RULE_STATE)
         return visit(context, rule->name);
-    int code = rule->left ? watch_rule_names(rule->left, visit, context) : 0;
+    for (const struct watch_rule *at = rule->left; rule->node == RULE_AT_LEAST && at && !code; at = at->right)
+        code = visit(context, at->name);
+    if (rule->node == RULE_AT_LEAST)
+        return code;
+    code = rule->left ? watch_rule_names(rule->left, visit, context) : 0;
     return !code && rule->right ? watch_rule_names(rule->right, visit, context) : code;
+}
+
+static int count_states(const struct watch_rule *rule, int (*state)(void *context, struct text name, enum watch_alarm_state *state), void *context, bool *truth)
+{
+    size_t count = 0;
+    int code = 0;
+    for (const struct watch_rule *at = rule->left; at && !code; at = at->right) {
+        enum watch_alarm_state is;
+        code = state(context, at->name, &is);
+        count += !code && (is == rule->state) != rule->differs;
+        code = code == ERR_NOT_FOUND ? 0 : code;
+    }
+    *truth = count >= rule->least;
+    return code;
 }
 
 int watch_rule_evaluate(const struct watch_rule *rule, int (*state)(void *context, struct text name, enum watch_alarm_state *state), void *context, bool *truth)
@@ -241,6 +330,8 @@ int watch_rule_evaluate(const struct watch_rule *rule, int (*state)(void *contex
         code = state(context, rule->name, &is);
         *truth = !code && is == rule->state;
         return code == ERR_NOT_FOUND ? 0 : code;
+    case RULE_AT_LEAST:
+        return count_states(rule, state, context, truth);
     default:
         break;
     }

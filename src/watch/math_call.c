@@ -412,6 +412,27 @@ static int call_search(const struct math_expr *call, const struct math_env *env,
     return env->search(env->context, what->text, stat->text, period ? (int64_t)period->number : 0, out);
 }
 
+static int call_band(const struct math_expr *call, const struct math_env *env, struct math_value *out, struct err *err)
+{
+    const struct math_expr *what = call->first, *by = what->next;
+    struct math_value width = math_scalar(2);
+    if (!env->band)
+        return err_set(err, ERR_INVALID, "ANOMALY_DETECTION_BAND is not allowed here");
+    int code = by ? math_evaluate(by, env, &width, err) : 0;
+    if (!code && (width.type != MATH_SCALAR || !(width.scalar > 0 && width.scalar <= 1000)))
+        return no_type(MATH_ANOMALY_DETECTION_BAND, "a time series, and perhaps a number of deviations above 0", err);
+    return code ? code : env->band(env->context, what, width.scalar, out, err);
+}
+
+static int call_rule(const struct math_expr *call, const struct math_env *env, struct math_value *out, struct err *err)
+{
+    const struct math_expr *rule = call->first, *metric = rule->next;
+    bool named = (rule->node == NODE_TEXT || rule->node == NODE_ID) && (metric->node == NODE_TEXT || metric->node == NODE_ID);
+    if (!named)
+        return no_type(MATH_INSIGHT_RULE_METRIC, "the names of a rule and of one of its metrics", err);
+    return env->rule ? env->rule(env->context, rule->text, metric->text, out, err) : err_set(err, ERR_INVALID, "INSIGHT_RULE_METRIC is not allowed here");
+}
+
 int math_call(const struct math_expr *call, const struct math_env *env, struct math_value *out, struct err *err)
 {
     struct math_value in;
@@ -431,6 +452,10 @@ int math_call(const struct math_expr *call, const struct math_env *env, struct m
         return call_metrics(call, env, out, err);
     case MATH_SEARCH:
         return call_search(call, env, out, err);
+    case MATH_ANOMALY_DETECTION_BAND:
+        return call_band(call, env, out, err);
+    case MATH_INSIGHT_RULE_METRIC:
+        return call_rule(call, env, out, err);
     default:
         break;
     }

@@ -9,7 +9,7 @@ enum math_node { NODE_NUMBER, NODE_ID, NODE_TEXT, NODE_LIST, NODE_CALL, NODE_NEG
 
 /* X(name, fewest arguments, most). To add a function: a row here, a function in math_call.c. */
 #define MATH_FUNCTIONS(X)                                                                                                                 \
-    X(ABS, 1, 1) X(AVG, 1, 1) X(CEIL, 1, 1) X(DATAPOINT_COUNT, 1, 1) X(DATE, 1, 1) X(DAY, 1, 1) X(DIFF, 1, 1) X(DIFF_TIME, 1, 1) X(EPOCH, 1, 1)   \
+    X(ABS, 1, 1) X(ANOMALY_DETECTION_BAND, 1, 2) X(INSIGHT_RULE_METRIC, 2, 2) X(AVG, 1, 1) X(CEIL, 1, 1) X(DATAPOINT_COUNT, 1, 1) X(DATE, 1, 1) X(DAY, 1, 1) X(DIFF, 1, 1) X(DIFF_TIME, 1, 1) X(EPOCH, 1, 1)   \
     X(FILL, 2, 2) X(FIRST, 1, 1) X(FLOOR, 1, 1) X(HOUR, 1, 1) X(IF, 2, 3) X(LAST, 1, 1) X(LOG, 1, 1) X(LOG10, 1, 1) X(MAX, 1, 1)                   \
     X(METRICS, 0, 1) X(METRIC_COUNT, 1, 1) X(MIN, 1, 1) X(MINUTE, 1, 1) X(MONTH, 1, 1) X(PERIOD, 1, 1) X(RATE, 1, 1) X(REMOVE_EMPTY, 1, 1)         \
     X(RUNNING_SUM, 1, 1) X(SEARCH, 2, 3) X(SLICE, 2, 3) X(SORT, 3, 4) X(STDDEV, 1, 1) X(SUM, 1, 1) X(TIME_SERIES, 1, 1) X(YEAR, 1, 1)

@@ -11,7 +11,6 @@
 
 #define WIDGET_SERIES_MAX 100            /* shown; further ones are left out, with a message */
 #define WIDGET_POINTS_MAX 1440           /* of a series: the period is widened until it fits */
-#define WIDGET_SEARCH_MAX 500            /* series that one SEARCH reads */
 #define WIDGET_ROWS_MAX 1000             /* of a log widget */
 #define WIDGET_QUERY_MS 5000             /* a log query, all its groups together; then what was read counts */
 #define WIDGET_QUERY_BYTES ((size_t)512 << 20)
@@ -57,7 +56,7 @@ struct widget_ask {
     struct arena *arena;
     const struct json *widget;
     struct widget_range range;
-    struct text account;
+    struct text account, region;
     int64_t now_ms;
     const int *stop;      /* atomic; not 0: a log query ends with what it has. NULL: it is not asked */
 };

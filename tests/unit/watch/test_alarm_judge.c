@@ -80,11 +80,13 @@ static void comparisons(void **state)
     (void)state;
     struct watch_terms terms = {.threshold = 5};
     static const bool below[] = {false, false, true, true}, equal[] = {false, true, false, true}, above[] = {true, true, false, false};
+    const double values[] = {4.9, 5, 5.1};
+    struct watch_basis basis = {.value = values, .count = 3};
     for (int i = 0; i < 4; i++) {
         terms.compare = (enum watch_compare)i;
-        assert_int_equal(watch_breaches(&terms, 4.9), below[i]);
-        assert_int_equal(watch_breaches(&terms, 5), equal[i]);
-        assert_int_equal(watch_breaches(&terms, 5.1), above[i]);
+        assert_int_equal(watch_breaches(&terms, &basis, 0), below[i]);
+        assert_int_equal(watch_breaches(&terms, &basis, 1), equal[i]);
+        assert_int_equal(watch_breaches(&terms, &basis, 2), above[i]);
     }
 }
 

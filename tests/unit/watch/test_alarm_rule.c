@@ -41,6 +41,8 @@ static const struct {
     /* NOT before AND before OR */
     {"TRUE OR FALSE AND FALSE", 1}, {"(TRUE OR FALSE) AND FALSE", 0}, {"NOT TRUE OR TRUE", 1}, {"NOT (TRUE OR TRUE)", 0}, {"FALSE AND FALSE OR TRUE", 1},
     {"ALARM(a1) AND NOT OK(i) OR INSUFFICIENT_DATA(o)", 1}, {"\n(ALARM(a)\tAND\r\nOK(o))", 1},
+    {"AT_LEAST(2, ALARM, (a1, a2, o1))", 1}, {"AT_LEAST(2,ALARM,(a1,o1,\"o, 2\"))", 0}, {"AT_LEAST(1, OK, (gone, a1))", 0}, {"AT_LEAST(2, NOT OK, (a1, i, o))", 1},
+    {"AT_LEAST(60%, ALARM, (a1, a2, o))", 1}, {"AT_LEAST(67%, ALARM, (a1, a2, o))", 0}, {"NOT AT_LEAST(100%, INSUFFICIENT_DATA, (i, i2)) OR FALSE", 0},
 };
 
 static void truths(void **state)
@@ -57,7 +59,8 @@ static void truths(void **state)
 static void refused(void **state)
 {
     static const char *const bad[] = {"", "()", "ALARM", "ALARM()", "ALARM(a", "ALARM(\"a)", "alarm(a)", "TRUE AND", "AND TRUE", "TRUE TRUE", "TRUEX", "(TRUE", "TRUE)", "NOT", "ALARM(a) XOR OK(a)",
-        "ALARM(\"\")", "ALARM(a)(b)"};
+        "ALARM(\"\")", "ALARM(a)(b)", "AT_LEAST(0, ALARM, (a))", "AT_LEAST(2, ALARM, (a))", "AT_LEAST(1, ALARM, ())", "AT_LEAST(1, ALARM, (a)", "AT_LEAST(1, (a))", "AT_LEAST(x, OK, (a))",
+        "AT_LEAST(101%, OK, (a))", "AT_LEAST(1 ALARM, (a))"};
     struct err err = {0};
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)

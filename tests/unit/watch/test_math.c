@@ -96,7 +96,8 @@ static void test_expressions(void **state)
         /* what is wrong */
         {"", "SYNTAX"}, {"1 +", "SYNTAX"}, {"(1", "SYNTAX"}, {"[1, 2", "SYNTAX"}, {"NOPE(a)", "SYNTAX"}, {"AVG(a, b)", "SYNTAX"}, {"AVG()", "SYNTAX"}, {"a b", "SYNTAX"},
         {"'x", "SYNTAX"}, {"1..2", "SYNTAX"}, {"'x' + 1", "TYPE"}, {"DIFF(1)", "TYPE"}, {"SLICE(a, 1)", "TYPE"}, {"SORT([a], 3, ASC)", "TYPE"}, {"zz + 1", "NOT_FOUND"},
-        {"[a, b] + [a]", "INVALID"}, {"SEARCH('x', 'Sum', 60)", "INVALID"}, {"FILL(a, [b])", "TYPE"}, {"IF([a], 1, 2)", "TYPE"}};
+        {"[a, b] + [a]", "INVALID"}, {"SEARCH('x', 'Sum', 60)", "INVALID"}, {"FILL(a, [b])", "TYPE"}, {"ANOMALY_DETECTION_BAND(a)", "INVALID"}, {"INSIGHT_RULE_METRIC('r', 'm')", "INVALID"}, {"INSIGHT_RULE_METRIC(a + 1, 'm')", "TYPE"},
+        {"ANOMALY_DETECTION_BAND()", "SYNTAX"}, {"IF([a], 1, 2)", "TYPE"}};
     (void)state;
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
         if (strcmp(evaluate(known[i][0]), known[i][1]) != 0)
