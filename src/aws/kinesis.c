@@ -23,18 +23,26 @@ static const struct aws_operation operations[] = {
     STREAM("AddTagsToStream", add_tags, AWS_WRITE, kinesis_add_tags_perform)
     STREAM("RemoveTagsFromStream", remove_tags, AWS_WRITE, kinesis_remove_tags_perform)
     STREAM("ListTagsForStream", list_stream_tags, AWS_READ, kinesis_list_stream_tags_perform)
-    ROW("TagResource", tag, AWS_WRITE, 0, kinesis_resource_prepare, kinesis_add_tags_perform, NULL)
-    ROW("UntagResource", untag, AWS_WRITE, 0, kinesis_resource_prepare, kinesis_remove_tags_perform, NULL)
+    ROW("TagResource", tag, AWS_WRITE, 0, kinesis_resource_prepare, kinesis_tag_perform, NULL)
+    ROW("UntagResource", untag, AWS_WRITE, 0, kinesis_resource_prepare, kinesis_untag_perform, NULL)
     ROW("ListTagsForResource", list_tags, AWS_READ, 0, kinesis_resource_prepare, kinesis_list_tags_perform, NULL)
     ROW("UpdateStreamMode", mode, AWS_WRITE, 0, kinesis_mode_prepare, kinesis_mode_perform, NULL)
     STREAM("EnableEnhancedMonitoring", metrics, AWS_WRITE, kinesis_enable_perform)
     STREAM("DisableEnhancedMonitoring", metrics, AWS_WRITE, kinesis_disable_perform)
     ROW("DescribeLimits", nothing, AWS_SCAN, 0, NULL, kinesis_limits_perform, NULL)
+    ROW("SubscribeToShard", subscribe, AWS_WRITE, AWS_OWN_ACCESS | AWS_POURS, kinesis_subscribe_prepare, kinesis_subscribe_perform, kinesis_subscribe_answer)
+    ROW("RegisterStreamConsumer", register, AWS_WRITE, 0, kinesis_register_prepare, kinesis_register_perform, NULL)
+    ROW("DeregisterStreamConsumer", consumer, AWS_WRITE, AWS_OWN_ACCESS, kinesis_consumer_prepare, kinesis_deregister_perform, NULL)
+    ROW("DescribeStreamConsumer", consumer, AWS_READ, AWS_OWN_ACCESS, kinesis_consumer_prepare, kinesis_describe_consumer_perform, NULL)
+    ROW("ListStreamConsumers", list_consumers, AWS_READ, 0, kinesis_register_prepare, kinesis_list_consumers_perform, NULL)
+    STREAM("StartStreamEncryption", encryption, AWS_WRITE, kinesis_encrypt_perform)
+    STREAM("StopStreamEncryption", encryption, AWS_WRITE, kinesis_decrypt_perform)
+    ROW("UpdateMaxRecordSize", record_size, AWS_WRITE, 0, kinesis_record_size_prepare, kinesis_record_size_perform, NULL)
     {0}
 };
 
 static const char *const blobs[] = {"Data", NULL};
-static const char *const times[] = {"ApproximateArrivalTimestamp", "StreamCreationTimestamp", NULL};
+static const char *const times[] = {"ApproximateArrivalTimestamp", "ConsumerCreationTimestamp", "StreamCreationTimestamp", NULL};
 static const struct cbor_hints cbor = {.blobs = blobs, .times = times, .times_in_ms = true};
 
 const struct aws_service kinesis_service = {

@@ -25,11 +25,10 @@ static int write_iterator(struct aws_call *call, const char *name, const struct 
 
 /* ---- GetShardIterator ---- */
 
-static int from_sequence(struct aws_call *call, const struct store_view *view, const struct gw_stream *stream, const struct gw_shard *shard, struct text type,
-    struct gw_records_from *from)
+int kinesis_iterator_sequence(struct aws_call *call, const struct gw_stream *stream, const struct gw_shard *shard, struct text type, const struct json *given,
+    struct gw_position now, struct gw_records_from *from)
 {
-    const struct json *given = shape_get(call->in, "StartingSequenceNumber");
-    struct gw_position position, end = shard->closed ? shard->last : gw_records_latest(view).position;
+    struct gw_position position, end = shard->closed ? shard->last : now;
     uint32_t number;
     if (!given)
         return aws_fail(call, KINESIS_INVALID,
@@ -42,25 +41,33 @@ static int from_sequence(struct aws_call *call, const struct store_view *view, c
             "Invalid StartingSequenceNumber. It encodes shardId-%012u, while it was used in a call to a shard with shardId-%012u", number, shard->number);
     if (!ours || gw_position_compare(position, shard->first) < 0 || gw_position_compare(position, end) > 0)
         return aws_fail(call, KINESIS_INVALID,
-            "StartingSequenceNumber %.*s used in GetShardIterator on shard %.*s in stream %.*s under account %.*s is invalid because it did not come from this stream.",
-            TEXT_FMT(given->text), TEXT_FMT(aws_param_text(call->in, "ShardId")), TEXT_FMT(stream->name), TEXT_FMT(call->config->account));
+            "StartingSequenceNumber %.*s used in %s on shard shardId-%012u in stream %.*s under account %.*s is invalid because it did not come from this stream.",
+            TEXT_FMT(given->text), call->op->name, shard->number, TEXT_FMT(stream->name), TEXT_FMT(call->config->account));
     *from = (struct gw_records_from){position, text_is(type, "AT_SEQUENCE_NUMBER")};
+    return 0;
+}
+
+int kinesis_iterator_time(struct aws_call *call, const struct json *given, int64_t *ms)
+{
+    int64_t now = clock_wall_ms();
+    if (!given)
+        return aws_fail(call, KINESIS_INVALID, "Must specify timestampInMillis parameter for iterator of type AT_TIMESTAMP. Current request has no timestamp parameter.");
+    int code = kinesis_time(call, given, ms);
+    if (code)
+        return code;
+    if (*ms > now)
+        return aws_fail(call, KINESIS_INVALID,
+            "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. timestampInMillis: %lld, currentTimestampInMillis: %lld", (long long)*ms,
+            (long long)now);
     return 0;
 }
 
 static int from_time(struct aws_call *call, struct store_view *view, const struct gw_stream *stream, uint32_t shard, struct gw_records_from *from)
 {
-    const struct json *given = shape_get(call->in, "Timestamp");
-    int64_t ms, now = clock_wall_ms();
-    if (!given)
-        return aws_fail(call, KINESIS_INVALID, "Must specify timestampInMillis parameter for iterator of type AT_TIMESTAMP. Current request has no timestamp parameter.");
-    int code = kinesis_time(call, given, &ms);
+    int64_t ms;
+    int code = kinesis_iterator_time(call, shape_get(call->in, "Timestamp"), &ms);
     if (code)
         return code;
-    if (ms > now)
-        return aws_fail(call, KINESIS_INVALID,
-            "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. timestampInMillis: %lld, currentTimestampInMillis: %lld", (long long)ms,
-            (long long)now);
     code = gw_records_at_time(view, call->arena, stream, shard, ms, from);
     return code ? kinesis_fail(call, stream->name, code, NULL) : 0;
 }
@@ -82,7 +89,7 @@ int kinesis_get_iterator_perform(struct aws_call *call, struct store_view *view,
     else if (text_is(type, "AT_TIMESTAMP"))
         code = from_time(call, view, &stream, shard.number, &from);
     else if (!text_is(type, "TRIM_HORIZON"))
-        code = from_sequence(call, view, &stream, &shard, type, &from);
+        code = kinesis_iterator_sequence(call, &stream, &shard, type, shape_get(call->in, "StartingSequenceNumber"), gw_records_latest(view).position, &from);
     if (code)
         return code;
     json_begin_object(&call->w);
@@ -128,9 +135,9 @@ int kinesis_get_records_prepare(struct aws_call *call)
         here, (int)GW_RECORDS_TOKEN_MS);
 }
 
-static int write_record(void *context, const struct gw_record *record)
+int kinesis_record_write(void *writer, const struct gw_record *record)
 {
-    struct json_writer *w = context;
+    struct json_writer *w = writer;
     json_begin_object(w);
     json_name(w, "SequenceNumber");
     json_str(w, record->sequence);
@@ -186,18 +193,22 @@ static int write_child(void *context, const struct gw_shard *shard)
     return 0;
 }
 
+int kinesis_children_write(struct json_writer *w, struct store_view *view, struct arena *arena, const struct gw_stream *stream, const struct gw_shard *shard)
+{
+    struct children children = {w, shard->number};
+    json_name(w, "ChildShards");
+    json_begin_array(w);
+    int code = gw_shard_each(view, arena, stream, shard->number + 1, write_child, &children);
+    json_end_array(w);
+    return code;
+}
+
 /* Where to go on: behind the page, or in the children of a shard that has been read to its end. */
 static int write_next(struct aws_call *call, struct store_view *view, const struct gw_stream *stream, const struct gw_shard *shard, const struct gw_records_page *page)
 {
-    struct json_writer *w = &call->w;
-    struct children children = {w, shard->number};
     if (!shard->closed || !page->at_end)
         return write_iterator(call, "NextShardIterator", stream, shard->number, page->next);
-    json_name(w, "ChildShards");
-    json_begin_array(w);
-    int code = gw_shard_each(view, call->arena, stream, shard->number + 1, write_child, &children);
-    json_end_array(w);
-    return code;
+    return kinesis_children_write(&call->w, view, call->arena, stream, shard);
 }
 
 int kinesis_get_records_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
@@ -222,7 +233,7 @@ int kinesis_get_records_perform(struct aws_call *call, struct store_view *view, 
     json_name(w, "Records");
     json_begin_array(w);
     if (!code)
-        code = gw_records_read(view, call->arena, &stream, shard.number, &page, write_record, w);
+        code = gw_records_read(view, call->arena, &stream, shard.number, &page, kinesis_record_write, w);
     json_end_array(w);
     if (!code)
         code = write_next(call, view, &stream, &shard, &page);

@@ -1,7 +1,7 @@
 /* Streams and shards as requests name them, and what is said of them everywhere, with AWS's sentences for what is not there. */
 #include "aws/kinesis.h"
 
-#define ARN_PATTERN "arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+"
+#define ARN_PATTERN "arn:aws.*:kinesis:.*:\\d{12}:stream/.+"
 
 const char *const kinesis_metric_names[KINESIS_METRIC_COUNT] = {"IncomingBytes", "IncomingRecords", "OutgoingBytes", "OutgoingRecords",
     "WriteProvisionedThroughputExceeded", "ReadProvisionedThroughputExceeded", "IteratorAgeMilliseconds"};
@@ -46,15 +46,30 @@ int kinesis_full(struct aws_call *call, struct store_view *view, int64_t more)
         TEXT_FMT(account), TEXT_FMT(region), GW_STREAMS_MAX, GW_STREAM_CLOSED_MAX);
 }
 
+int kinesis_no_dry_run(struct aws_call *call)
+{
+    if (!aws_param_true(call->in, "DryRun"))
+        return 0;
+    return aws_fail(call, KINESIS_INVALID, "DryRun is not supported here: nothing was done.");
+}
+
 /* ---- streams ---- */
+
+static bool is_digits(struct text text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.data[i] < '0' || text.data[i] > '9')
+            return false;
+    return text.len > 0;
+}
 
 struct text kinesis_arn(struct aws_call *call, struct text stream)
 {
     return arena_format(call->arena, "arn:aws:kinesis:%.*s:%.*s:stream/%.*s", TEXT_FMT(call->config->region), TEXT_FMT(call->config->account), TEXT_FMT(stream));
 }
 
-/* arn:aws:kinesis:REGION:ACCOUNT:stream/NAME; any region, as for signatures. */
-static bool arn_take_apart(struct text arn, struct text *name)
+/* arn:aws:kinesis:REGION:ACCOUNT:stream/...; any region and account, as for signatures. */
+bool kinesis_arn_rest(struct text arn, struct text *out)
 {
     size_t at = 0;
     for (int colon = 0; colon < 5; colon++) {
@@ -62,21 +77,50 @@ static bool arn_take_apart(struct text arn, struct text *name)
         if (next < 0)
             return false;
         struct text part = text_make(arn.data + at, (size_t)next - at);
-        if ((colon == 0 && !text_is(part, "arn")) || (colon == 2 && !text_is(part, "kinesis")))
+        if ((colon == 0 && !text_is(part, "arn")) || (colon == 1 && !text_starts(part, TEXT("aws"))) || (colon == 2 && !text_is(part, "kinesis")))
+            return false;
+        if (colon == 4 && (part.len != 12 || !is_digits(part)))
             return false;
         at = (size_t)next + 1;
     }
     struct text rest = text_make(arn.data + at, arn.len - at);
     if (!text_starts(rest, TEXT("stream/")))
         return false;
-    *name = text_make(rest.data + 7, rest.len - 7);
-    return name->len > 0;
+    *out = text_make(rest.data + 7, rest.len - 7);
+    return out->len > 0;
+}
+
+bool kinesis_is_stream_arn(struct text arn)
+{
+    struct text rest;
+    return kinesis_arn_rest(arn, &rest);
+}
+
+bool kinesis_is_resource_arn(struct text arn)
+{
+    return kinesis_is_stream_arn(arn);
+}
+
+/* 0|([1-9]\d{0,max}) */
+static bool is_number(struct text text, size_t max)
+{
+    return is_digits(text) && text.len <= max + 1 && (text.data[0] != '0' || text.len == 1);
+}
+
+bool kinesis_is_sequence(struct text text)
+{
+    return is_number(text, 128);
+}
+
+bool kinesis_is_hash_key(struct text text)
+{
+    return is_number(text, 38);
 }
 
 int kinesis_arn_name(struct aws_call *call, const char *member, struct text *name)
 {
     struct text arn = aws_param_text(call->in, member);
-    if (arn_take_apart(arn, name))
+    if (kinesis_arn_rest(arn, name))
         return 0;
     return aws_fail(call, AWS_VALIDATION,
         "1 validation error detected: Value '%.*s' at '%c%s' failed to satisfy constraint: Member must satisfy regular expression pattern: " ARN_PATTERN, TEXT_FMT(arn),
@@ -142,6 +186,16 @@ int kinesis_time(struct aws_call *call, const struct json *json, int64_t *ms)
         return aws_fail(call, KINESIS_INVALID, "The timestamp is out of range.");
     *ms = (int64_t)(value + 0.5);
     return 0;
+}
+
+int kinesis_check_created(struct aws_call *call, const struct gw_stream *stream)
+{
+    const struct json *given = shape_get(call->in, "StreamCreationTimestamp");
+    int64_t ms;
+    if (!given)
+        return 0;
+    int code = kinesis_time(call, given, &ms);
+    return code || ms / 1000 == stream->created_ms / 1000 ? code : kinesis_not_found(call, stream->name);
 }
 
 int64_t kinesis_integer(const struct aws_call *call, const char *member, int64_t otherwise)

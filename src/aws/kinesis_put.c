@@ -11,6 +11,7 @@ struct put {
     struct text stream;
     struct gw_record *record;
     size_t count;
+    bool many; /* PutRecords */
 };
 
 /* ---- one record ---- */
@@ -53,22 +54,20 @@ static int read_data(struct aws_call *call, struct text encoded, size_t number, 
     if (base64_decode(&bytes, encoded))
         return aws_fail(call, AWS_SERIALIZATION, "Invalid value for blob: not base64");
     *out = buf_text(&bytes);
-    if (bytes.len <= GW_RECORD_BYTES_MAX)
+    if (bytes.len <= (size_t)GW_RECORD_KIB_MAX << 10)
         return 0;
     snprintf(value, sizeof(value), "'java.nio.HeapByteBuffer[pos=0 lim=%zu cap=%zu]'", bytes.len, bytes.len);
-    return kinesis_constraint(call, value, place(at, number, "data"), "have length less than or equal to 1048576");
+    return kinesis_constraint(call, value, place(at, number, "data"), "have length less than or equal to 10485760");
 }
 
-static int read_hash(struct aws_call *call, struct text digits, size_t number, struct gw_record *record)
+static int read_hash(struct aws_call *call, struct text digits, struct gw_record *record)
 {
     if (!digits.data) {
         record->hash = gw_hash_key_of(record->key);
         return 0;
     }
     record->has_hash = true;
-    int code = gw_hash_key_parse(digits, &record->hash);
-    if (code == ERR_SYNTAX || digits.len > 39)
-        return violation(call, digits, number, "explicitHashKey", "satisfy regular expression pattern: 0|([1-9]\\d{0,38})");
+    int code = gw_hash_key_parse(digits, &record->hash); /* its form has been judged with the request's shape */
     return code ? aws_fail(call, KINESIS_INVALID, "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was %.*s", TEXT_FMT(digits))
                 : 0;
 }
@@ -77,15 +76,11 @@ static int read_hash(struct aws_call *call, struct text digits, size_t number, s
 static int read_record(struct aws_call *call, const struct json *json, size_t number, struct gw_record *record)
 {
     *record = (struct gw_record){.key = aws_param_text(json, "PartitionKey")};
-    if (!record->key.len)
-        return violation(call, record->key, number, "partitionKey", "have length greater than or equal to 1");
     if (characters(record->key) > KEY_CHARACTERS_MAX)
         return violation(call, record->key, number, "partitionKey", "have length less than or equal to 256");
-    int code = read_hash(call, aws_param_text(json, "ExplicitHashKey"), number, record);
+    int code = read_hash(call, aws_param_text(json, "ExplicitHashKey"), record);
     if (!code)
         code = read_data(call, aws_param_text(json, "Data"), number, &record->data);
-    if (!code && record->data.len + record->key.len > GW_RECORD_BYTES_MAX)
-        return aws_fail(call, KINESIS_INVALID, "Data and PartitionKey of a record exceed %zu bytes.", GW_RECORD_BYTES_MAX);
     return code;
 }
 
@@ -110,6 +105,8 @@ int kinesis_put_record_prepare(struct aws_call *call)
     uint32_t shard;
     int code = put ? kinesis_name(call, &put->stream) : aws_no_memory(call);
     if (!code)
+        code = kinesis_no_dry_run(call);
+    if (!code)
         code = read_record(call, call->in, 0, put->record);
     if (!code && ordering.data && gw_position_parse(ordering, &position, &shard)) /* numbers grow anyway; one that is none is a mistake */
         return aws_fail(call, KINESIS_INVALID, "SequenceNumberForOrdering %.*s used in PutRecord on stream %.*s under account %.*s is invalid.", TEXT_FMT(ordering),
@@ -122,7 +119,11 @@ int kinesis_put_records_prepare(struct aws_call *call)
     const struct json *records = shape_get(call->in, "Records");
     struct put *put = put_make(call, records->count);
     size_t number = 0, bytes = 0;
+    if (put)
+        put->many = true;
     int code = put ? kinesis_name(call, &put->stream) : aws_no_memory(call);
+    if (!code)
+        code = kinesis_no_dry_run(call);
     for (const struct json *at = records->first; at && !code; at = at->next, number++) {
         code = json_is(at, JSON_OBJECT) ? read_record(call, at, number + 1, &put->record[number])
                                         : aws_fail(call, AWS_SERIALIZATION, "Unexpected value type in payload");
@@ -133,12 +134,39 @@ int kinesis_put_records_prepare(struct aws_call *call)
     return code;
 }
 
+static int too_large(struct aws_call *call, const struct put *put, size_t i, size_t limit)
+{
+    char at[64], value[96], constraint[64];
+    size_t len = put->record[i].data.len;
+    if (len <= limit)
+        return aws_fail(call, KINESIS_INVALID, "Data and PartitionKey of a record exceed %zu bytes.", limit);
+    snprintf(value, sizeof(value), "'java.nio.HeapByteBuffer[pos=0 lim=%zu cap=%zu]'", len, len);
+    snprintf(constraint, sizeof(constraint), "have length less than or equal to %zu", limit);
+    return kinesis_constraint(call, value, place(at, put->many ? i + 1 : 0, "data"), constraint);
+}
+
+/* What one record may hold is the stream's to say. */
+static int check_sizes(struct aws_call *call, struct store_view *view, const struct put *put)
+{
+    struct gw_stream stream = {.record_kib = 0};
+    for (size_t i = 0; i < put->count; i++) {
+        size_t size = put->record[i].data.len + put->record[i].key.len;
+        if (size <= GW_RECORD_BYTES_MAX)
+            continue;
+        int code = stream.record_kib ? 0 : kinesis_stream_named(call, view, put->stream, &stream);
+        if (code || size > gw_stream_record_max(&stream))
+            return code ? code : too_large(call, put, i, gw_stream_record_max(&stream));
+    }
+    return 0;
+}
+
 int kinesis_put_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
 {
     struct put *put = call->state;
     struct err err = {0};
-    (void)view;
-    int code = gw_records_put(tick, call->arena, put->stream, put->record, put->count, 0, &err);
+    int code = check_sizes(call, view, put);
+    if (!code)
+        code = gw_records_put(tick, call->arena, put->stream, put->record, put->count, 0, &err);
     return code ? kinesis_fail(call, put->stream, code, &err) : 0;
 }
 

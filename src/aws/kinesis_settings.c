@@ -51,11 +51,18 @@ int kinesis_shorten_perform(struct aws_call *call, struct store_view *view, stru
 
 /* ---- tags ---- */
 
+/* A stream or a consumer. As call->state it begins with the stream's name, as for operations on streams. */
 int kinesis_resource_prepare(struct aws_call *call)
 {
-    struct text *name = arena_zalloc(call->arena, sizeof(*name));
+    struct kinesis_consumer_name *name = arena_zalloc(call->arena, sizeof(*name));
+    _Static_assert(offsetof(struct kinesis_consumer_name, stream) == 0, "kinesis_stream reads a name there");
     call->state = name;
-    return name ? kinesis_arn_name(call, "ResourceARN", name) : aws_no_memory(call);
+    if (!name)
+        return aws_no_memory(call);
+    if (kinesis_consumer_arn_parse(aws_param_text(call->in, "ResourceARN"), name))
+        return 0;
+    *name = (struct kinesis_consumer_name){0};
+    return kinesis_arn_name(call, "ResourceARN", &name->stream);
 }
 
 static struct gw_stream_tag *find_tag(struct gw_stream *stream, struct text key)
@@ -100,18 +107,60 @@ int kinesis_add_tags_perform(struct aws_call *call, struct store_view *view, str
     return code ? code : keep(call, tick, &stream);
 }
 
+static void remove_tags(struct aws_call *call, struct gw_stream *stream)
+{
+    for (const struct json *key = shape_get(call->in, "TagKeys")->first; key; key = key->next) {
+        struct gw_stream_tag *tag = find_tag(stream, key->text);
+        if (tag)
+            *tag = stream->tag[--stream->tags];
+    }
+}
+
 int kinesis_remove_tags_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
 {
     struct gw_stream stream;
     int code = kinesis_stream(call, view, &stream);
     if (code)
         return code;
-    for (const struct json *key = shape_get(call->in, "TagKeys")->first; key; key = key->next) {
-        struct gw_stream_tag *tag = find_tag(&stream, key->text);
-        if (tag)
-            *tag = stream.tag[--stream.tags];
-    }
+    remove_tags(call, &stream);
     return keep(call, tick, &stream);
+}
+
+/* A consumer's tags, as if they were a stream's. */
+static int change_consumer(struct aws_call *call, struct store_view *view, struct tick *tick, bool add)
+{
+    struct gw_stream stream;
+    struct gw_stream_consumer consumer;
+    int code = kinesis_consumer_find(call, view, call->state, &stream, &consumer);
+    if (code)
+        return code;
+    struct gw_stream bag = {.name = stream.name, .tag = consumer.tag, .tags = consumer.tags};
+    if (add)
+        code = kinesis_tags_add(call, &bag, shape_get(call->in, "Tags"));
+    else
+        remove_tags(call, &bag);
+    if (code)
+        return code;
+    consumer.tag = bag.tag;
+    consumer.tags = bag.tags;
+    code = gw_consumer_put(tick, &stream, &consumer);
+    return code ? kinesis_fail(call, stream.name, code, NULL) : 0;
+}
+
+static bool is_consumer(const struct aws_call *call)
+{
+    const struct kinesis_consumer_name *name = call->state;
+    return name->name.len > 0;
+}
+
+int kinesis_tag_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
+{
+    return is_consumer(call) ? change_consumer(call, view, tick, true) : kinesis_add_tags_perform(call, view, tick);
+}
+
+int kinesis_untag_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
+{
+    return is_consumer(call) ? change_consumer(call, view, tick, false) : kinesis_remove_tags_perform(call, view, tick);
 }
 
 static void sort_tags(struct gw_stream *stream)
@@ -167,14 +216,89 @@ int kinesis_list_stream_tags_perform(struct aws_call *call, struct store_view *v
 int kinesis_list_tags_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
 {
     struct gw_stream stream;
+    struct gw_stream_consumer consumer;
     (void)tick;
-    int code = kinesis_stream(call, view, &stream);
+    int code = is_consumer(call) ? kinesis_consumer_find(call, view, call->state, &stream, &consumer) : kinesis_stream(call, view, &stream);
     if (code)
         return code;
+    if (is_consumer(call)) {
+        stream.tag = consumer.tag;
+        stream.tags = consumer.tags;
+    }
     json_begin_object(&call->w);
     write_tags(&call->w, &stream, TEXT_NONE, GW_STREAM_TAGS_MAX);
     json_end_object(&call->w);
     return 0;
+}
+
+/* ---- encryption, the size of records ---- */
+
+/* A GUID, an alias, or the ARN of either: what AWS takes as a key's name. */
+static bool key_valid(struct text key)
+{
+    if (text_starts(key, TEXT("alias/")))
+        return key.len > 6;
+    if (text_starts(key, TEXT("arn:"))) {
+        for (int colon = 0; colon < 5; colon++) {
+            ptrdiff_t next = text_find(key, ':', 0);
+            if (next < 0 || (colon == 2 && !text_is(text_make(key.data, (size_t)next), "kms")))
+                return false;
+            key = text_make(key.data + next + 1, key.len - (size_t)next - 1);
+        }
+        return (text_starts(key, TEXT("alias/")) && key.len > 6) || (text_starts(key, TEXT("key/")) && key.len > 4);
+    }
+    for (size_t i = 0; i < key.len; i++) {
+        bool hex = (key.data[i] >= '0' && key.data[i] <= '9') || (key.data[i] >= 'a' && key.data[i] <= 'f') || (key.data[i] >= 'A' && key.data[i] <= 'F');
+        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        if (dash ? key.data[i] != '-' : !hex)
+            return text_starts(key, TEXT("mrk-")) && key.len == 36;
+    }
+    return key.len == 36;
+}
+
+/* A key is kept as it was named, and told. What lies on the disk is encrypted by the key of the data folder, whatever stands here. */
+static int change_encryption(struct aws_call *call, struct store_view *view, struct tick *tick, bool on)
+{
+    struct gw_stream stream;
+    struct text key = aws_param_text(call->in, "KeyId");
+    int code = kinesis_stream(call, view, &stream);
+    if (code)
+        return code;
+    if (!aws_param_is(call->in, "EncryptionType", "KMS"))
+        return aws_fail(call, AWS_VALIDATION, "1 validation error detected: Value 'NONE' at 'encryptionType' failed to satisfy constraint: Member must satisfy enum value set: [KMS]");
+    if (!key_valid(key))
+        return aws_fail(call, KINESIS_INVALID, "Invalid KeyId %.*s: it is the id of a key, an alias, or the ARN of either.", TEXT_FMT(key));
+    if (on && stream.key.len)
+        return aws_fail(call, KINESIS_IN_USE, "Stream %.*s under account %.*s is already encrypted.", TEXT_FMT(stream.name), TEXT_FMT(call->config->account));
+    if (!on && !stream.key.len)
+        return 0; /* it is as it is asked for */
+    stream.key = on ? key : TEXT_NONE;
+    return keep(call, tick, &stream);
+}
+
+int kinesis_encrypt_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
+{
+    return change_encryption(call, view, tick, true);
+}
+
+int kinesis_decrypt_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
+{
+    return change_encryption(call, view, tick, false);
+}
+
+int kinesis_record_size_prepare(struct aws_call *call)
+{
+    return kinesis_stream_prepare(call);
+}
+
+int kinesis_record_size_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
+{
+    struct gw_stream stream;
+    int code = kinesis_stream(call, view, &stream);
+    if (code)
+        return code;
+    stream.record_kib = (uint32_t)kinesis_integer(call, "MaxRecordSizeInKiB", GW_RECORD_KIB_MIN);
+    return keep(call, tick, &stream);
 }
 
 /* ---- mode, metrics, limits ---- */

@@ -150,6 +150,10 @@ int kinesis_list_shards_perform(struct aws_call *call, struct store_view *view, 
     int code = kinesis_stream_named(call, view, list.name, &stream);
     if (code)
         return code;
+    if (!list.continued)
+        code = kinesis_check_created(call, &stream);
+    if (code)
+        return code;
     if (list.continued && gw_position_compare(list.id, stream.id) != 0)
         return aws_fail(call, KINESIS_INVALID, "NextToken is invalid.");
     list.w = w;
@@ -168,8 +172,11 @@ int kinesis_list_shards_perform(struct aws_call *call, struct store_view *view, 
 
 /* ---- SplitShard, MergeShards, UpdateShardCount ---- */
 
+/* What changes the shards wants a stream that is ACTIVE and provisioned. */
 static int check_mode(struct aws_call *call, const struct gw_stream *stream)
 {
+    if (stream->scaling_to)
+        return aws_fail(call, KINESIS_IN_USE, "Stream %.*s under account %.*s not ACTIVE, instead in state UPDATING", TEXT_FMT(stream->name), TEXT_FMT(call->config->account));
     if (!stream->on_demand)
         return 0;
     return aws_fail(call, AWS_VALIDATION, "Request is invalid. Stream %.*s under account %.*s is in On-Demand mode.", TEXT_FMT(stream->name),
@@ -193,11 +200,7 @@ static int reshard_fail(struct aws_call *call, struct store_view *view, const st
 
 static int hash_key(struct aws_call *call, struct text digits, gw_hash_key *key)
 {
-    int code = gw_hash_key_parse(digits, key);
-    if (code == ERR_SYNTAX)
-        return aws_fail(call, AWS_VALIDATION,
-            "1 validation error detected: Value '%.*s' at 'newStartingHashKey' failed to satisfy constraint: Member must satisfy regular expression pattern: 0|([1-9]\\d{0,38})",
-            TEXT_FMT(digits));
+    int code = gw_hash_key_parse(digits, key); /* its form has been judged with the request's shape */
     return code ? aws_fail(call, KINESIS_INVALID, "NewStartingHashKey must be in the range: [0, 2^128-1]. Specified value was %.*s", TEXT_FMT(digits)) : 0;
 }
 

@@ -3,7 +3,6 @@
 
 #define LIST_DEFAULT 100      /* streams of one answer */
 #define DESCRIBE_DEFAULT 100  /* shards, likewise */
-#define MAX_RECORD_KIB ((int64_t)GW_RECORD_BYTES_MAX >> 10)
 
 /* ---- CreateStream ---- */
 
@@ -26,8 +25,7 @@ int kinesis_create_prepare(struct aws_call *call)
         return aws_fail(call, AWS_VALIDATION, "ShardCount must not be specified for a stream in ON_DEMAND mode.");
     if (!create->stream.on_demand && !shards)
         return aws_fail(call, AWS_VALIDATION, "ShardCount must be specified for a stream in PROVISIONED mode.");
-    if (kinesis_integer(call, "MaxRecordSizeInKiB", MAX_RECORD_KIB) != MAX_RECORD_KIB)
-        return aws_fail(call, KINESIS_INVALID, "MaxRecordSizeInKiB must be %d here.", (int)MAX_RECORD_KIB);
+    create->stream.record_kib = (uint32_t)kinesis_integer(call, "MaxRecordSizeInKiB", GW_RECORD_KIB_MIN);
     create->shards = create->stream.on_demand ? GW_STREAM_ON_DEMAND_SHARDS : (uint32_t)shards;
     return kinesis_tags_add(call, &create->stream, shape_get(call->in, "Tags"));
 }
@@ -49,10 +47,17 @@ int kinesis_delete_perform(struct aws_call *call, struct store_view *view, struc
 {
     struct gw_stream stream;
     struct err err = {0};
+    uint32_t consumers = 0;
     int code = kinesis_stream(call, view, &stream);
     if (code)
         return code;
-    code = gw_stream_delete(tick, &stream, &err);
+    if (!aws_param_true(call->in, "EnforceConsumerDeletion"))
+        code = gw_consumer_count(view, call->arena, &stream, &consumers);
+    if (!code && consumers)
+        return aws_fail(call, KINESIS_IN_USE, "Stream %.*s under account %.*s has registered consumers. Deregister them, or set EnforceConsumerDeletion.",
+            TEXT_FMT(stream.name), TEXT_FMT(call->config->account));
+    if (!code)
+        code = gw_stream_delete(tick, &stream, &err);
     return code ? kinesis_fail(call, stream.name, code, &err) : 0;
 }
 
@@ -63,7 +68,7 @@ static void write_state(struct aws_call *call, const struct gw_stream *stream)
     struct json_writer *w = &call->w;
     kinesis_write_names(call, stream->name);
     json_name(w, "StreamStatus");
-    json_str(w, "ACTIVE");
+    json_str(w, stream->scaling_to ? "UPDATING" : "ACTIVE");
     kinesis_write_mode(call, stream);
     aws_time_json(w, "StreamCreationTimestamp", stream->created_ms);
 }
@@ -81,7 +86,11 @@ static void write_common(struct aws_call *call, const struct gw_stream *stream)
     json_end_object(w);
     json_end_array(w);
     json_name(w, "EncryptionType");
-    json_str(w, "NONE");
+    json_str(w, stream->key.len ? "KMS" : "NONE");
+    if (stream->key.len) {
+        json_name(w, "KeyId");
+        json_text(w, stream->key);
+    }
 }
 
 struct listing {
@@ -135,10 +144,14 @@ int kinesis_summary_perform(struct aws_call *call, struct store_view *view, stru
 {
     struct gw_stream stream;
     struct json_writer *w = &call->w;
+    uint32_t consumers;
     (void)tick;
     int code = kinesis_stream(call, view, &stream);
     if (code)
         return code;
+    code = gw_consumer_count(view, call->arena, &stream, &consumers);
+    if (code)
+        return kinesis_fail(call, stream.name, code, NULL);
     json_begin_object(w);
     json_name(w, "StreamDescriptionSummary");
     json_begin_object(w);
@@ -146,9 +159,9 @@ int kinesis_summary_perform(struct aws_call *call, struct store_view *view, stru
     json_name(w, "OpenShardCount");
     json_i64(w, stream.open_count);
     json_name(w, "ConsumerCount");
-    json_i64(w, 0);
+    json_i64(w, consumers);
     json_name(w, "MaxRecordSizeInKiB");
-    json_i64(w, MAX_RECORD_KIB);
+    json_i64(w, stream.record_kib);
     json_end_object(w);
     json_end_object(w);
     return 0;

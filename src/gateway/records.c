@@ -83,6 +83,7 @@ int gw_stream_create(struct tick *tick, struct arena *arena, struct gw_stream *s
     stream->id = (struct gw_position){tick_sequence(tick), tick_call_number(tick), 0};
     stream->created_ms = tick_now_ms(tick);
     stream->metrics = stream->next_shard = stream->kept_shards = stream->open_count = 0;
+    stream->record_kib = stream->record_kib ? stream->record_kib : GW_RECORD_KIB_MIN;
     struct gw_reshard reshard = {.tick = tick, .arena = arena, .stream = stream};
     code = records_shards_begin(&reshard, shards);
     if (!code)
@@ -98,6 +99,10 @@ int gw_stream_delete(struct tick *tick, const struct gw_stream *stream, struct e
     int code = table ? records_stream_forget(tick, stream) : ERR_NOT_FOUND; /* made in this very tick: nobody has been told of it yet */
     if (!code)
         code = store_table_drop(tick_stage(tick), table, err);
+    for (const char *kind = "cu"; *kind && !code; kind++) {
+        char prefix[RECORDS_PREFIX_KEY];
+        code = records_purge_later(tick, records_prefix(prefix, *kind, stream->id));
+    }
     return code ? code : records_sweep_later(tick, stream, 0); /* its shards' rows */
 }
 

@@ -7,6 +7,7 @@
  *                                   change records on, so the feed (tick/feed.h) carries every record as an 'I'nsert, in the order of arrival
  *   STORE_SPACE_RECORDS             's' name                  -> the stream: mode, retention, tags, its open shards (records_row.c)
  *                                   'h' stream id, shard      -> a shard, open or closed
+ *                                   'c', 'u' stream id, ..    -> its registered consumers, and what they are subscribed to (records_consumer.c)
  *
  * A sequence number is made of the tick's sequence, the call's number in it and the record's index in the call, so it grows over restarts and whatever the clock
  * does, and a place in a shard is found from a time by halving: ticks never go back in time. Shards are chosen by the MD5 of the partition key, which is the wire's
@@ -39,7 +40,11 @@
 #define GW_STREAM_ON_DEMAND_SHARDS 4                  /* a new on-demand stream's */
 #define GW_RETENTION_MIN_H 24
 #define GW_RETENTION_MAX_H 8760
-#define GW_RECORD_BYTES_MAX ((size_t)1 << 20)         /* data and partition key */
+#define GW_RECORD_BYTES_MAX ((size_t)1 << 20)         /* data and partition key, unless the stream allows more */
+#define GW_RECORD_KIB_MIN 1024                        /* what a stream may allow */
+#define GW_RECORD_KIB_MAX 10240
+#define GW_STREAM_CONSUMERS_MAX 20                    /* registered ones of a stream */
+#define GW_STREAM_KEY_MAX 2048                        /* bytes of an encryption key's name */
 #define GW_RECORDS_BATCH_MAX 500                      /* records of one put */
 #define GW_RECORDS_BATCH_BYTES_MAX ((size_t)10 << 20) /* their data and partition keys */
 #define GW_SHARD_TEXT 20                              /* "shardId-000000000000" */
@@ -94,7 +99,14 @@ struct gw_stream {
     uint32_t open_count;
     struct gw_stream_tag *tag;
     uint32_t tags;
+    struct text key;             /* of encryption, as it was named; empty: none. Kept and told: what lies on the disk is encrypted by the data folder's key, or not */
+    uint32_t record_kib;         /* the largest record */
+    uint32_t scaling_to;         /* open shards that a change of their number is on its way to; 0: none is */
 };
+static inline size_t gw_stream_record_max(const struct gw_stream *stream) /* bytes of data and partition key */
+{
+    return (size_t)stream->record_kib << 10;
+}
 struct gw_shard {
     uint32_t number;
     gw_hash_key start, end;   /* inclusive */
@@ -122,10 +134,42 @@ int gw_stream_totals(struct store_view *view, struct arena *arena, struct gw_str
 /* The oldest arrival that reads show. */
 int64_t gw_stream_horizon_ms(const struct gw_stream *stream, int64_t now_ms);
 
-/* Writing; in the tick. create: name, retention_h, on_demand, tags are taken from `stream`, the rest is set. ERR_EXISTS, ERR_FULL, store errors. */
+/* Writing; in the tick. create: name, retention_h, on_demand, tags and record_kib (0: the least) are taken from `stream`, the rest is set. ERR_EXISTS, ERR_FULL, store errors. */
 int gw_stream_create(struct tick *tick, struct arena *arena, struct gw_stream *stream, uint32_t shards, struct err *err);
 int gw_stream_put(struct tick *tick, const struct gw_stream *stream); /* settings and open shards */
 int gw_stream_delete(struct tick *tick, const struct gw_stream *stream, struct err *err);
+
+/* What followers of a stream wait for (gateway/follow.h): touched by every change of the stream, its records, shards and consumers. */
+uint64_t gw_stream_subject(struct gw_position id);
+
+/* ---- registered consumers ---- */
+
+struct gw_stream_consumer {
+    struct text name;
+    struct gw_position id; /* of its registration */
+    int64_t created_ms;
+    struct gw_stream_tag *tag;
+    uint32_t tags;
+};
+/* ERR_NOT_FOUND, ERR_COLD, ERR_CORRUPT, ERR_MEMORY. */
+int gw_consumer_get(struct store_view *view, struct arena *arena, const struct gw_stream *stream, struct text name, struct gw_stream_consumer *consumer);
+/* Those with names above `after`, in order, until `visit` answers non-zero (returned). */
+int gw_consumer_each(struct store_view *view, struct arena *arena, const struct gw_stream *stream, struct text after,
+    int (*visit)(void *context, const struct gw_stream_consumer *consumer), void *context);
+int gw_consumer_count(struct store_view *view, struct arena *arena, const struct gw_stream *stream, uint32_t *count);
+/* In the tick. create: name and tags are taken, the rest is set; ERR_EXISTS, ERR_FULL. */
+int gw_consumer_create(struct tick *tick, struct arena *arena, const struct gw_stream *stream, struct gw_stream_consumer *consumer);
+int gw_consumer_put(struct tick *tick, const struct gw_stream *stream, const struct gw_stream_consumer *consumer);
+int gw_consumer_delete(struct tick *tick, const struct gw_stream *stream, const struct gw_stream_consumer *consumer);
+
+/* The newest subscription of a consumer to a shard; another serial has replaced the one that had this. */
+struct gw_subscription {
+    struct gw_position serial;
+    int64_t at_ms;
+};
+int gw_subscription_get(struct store_view *view, struct arena *arena, const struct gw_stream *stream, const struct gw_stream_consumer *consumer, uint32_t shard,
+    struct gw_subscription *subscription);
+int gw_subscription_begin(struct tick *tick, const struct gw_stream *stream, const struct gw_stream_consumer *consumer, uint32_t shard, struct gw_subscription *subscription);
 
 /* ---- shards ---- */
 
@@ -147,7 +191,9 @@ struct gw_reshard { /* one call's steps: their places follow each other */
 };
 int gw_shard_split(struct gw_reshard *reshard, uint32_t number, gw_hash_key at);
 int gw_shard_merge(struct gw_reshard *reshard, uint32_t number, uint32_t adjacent);
-/* That many shards of equal width, by splits and merges. */
+/* That many shards of equal width, by splits and merges: GW_SCALE_STEPS of them at once, the rest by deferred calls; meanwhile stream->scaling_to says so, and
+   split, merge and scale answer ERR_AGAIN. */
+#define GW_SCALE_STEPS 64
 int gw_shard_scale(struct gw_reshard *reshard, uint32_t target);
 
 /* ---- records ---- */
@@ -189,9 +235,9 @@ int gw_records_at_time(struct store_view *view, struct arena *arena, const struc
 /* ---- tokens: opaque, versioned, summed; whoever may call the API may read anyway, so they prove nothing ---- */
 
 struct gw_records_token {
-    enum gw_records_token_kind { GW_TOKEN_ITERATOR = 1, GW_TOKEN_SHARDS = 2, GW_TOKEN_STREAMS = 3 } kind;
+    enum gw_records_token_kind { GW_TOKEN_ITERATOR = 1, GW_TOKEN_SHARDS = 2, GW_TOKEN_STREAMS = 3, GW_TOKEN_CONSUMERS = 4 } kind;
     int64_t made_ms;
-    struct text stream;           /* in the arena; STREAMS: the last one that was listed */
+    struct text stream;           /* in the arena; STREAMS: the last one that was listed; CONSUMERS: the last one of the stream `id` */
     struct gw_position id;        /* of the stream */
     uint32_t shard;               /* read; or the last one that was listed */
     struct gw_records_from from;  /* ITERATOR */

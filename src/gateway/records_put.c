@@ -2,6 +2,7 @@
 #include "gateway/records_inside.h"
 
 #include "base/counter.h"
+#include "gateway/follow.h"
 #include <stdio.h>
 
 /* ---- sequence numbers ---- */
@@ -89,6 +90,8 @@ int gw_records_put(struct tick *tick, struct arena *arena, struct text name, str
             code = store_put(view, table, item, STORE_FRESH | STORE_LARGE, arena, NULL, err);
         arena_rewind(arena, mark); /* the stage has its own copy */
     }
+    if (!code)
+        gw_follow_touch(tick, gw_stream_subject(stream.id));
     counter_add(COUNTER_records_written, code ? 0 : (int64_t)count);
     return code;
 }

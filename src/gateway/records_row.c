@@ -4,12 +4,14 @@
  *
  *   's' name                          ->  version id(16) created(be64) retention(varint) flags metrics(varint) next(varint) kept(varint)
  *                                         shards(varint) x (number(be32) start(16))  tags(varint) x (key bytes, value bytes)
+ *                                         encryption's key(bytes) record KiB(varint) scaling to(varint)   (rows of before end in front of these)
  *   'h' id(16) shard(be32)            ->  version start(16) end(16) parent+1(varint) adjacent+1(varint) first(16) flags last(16) created(be64) closed(be64)
  *   id, first, last = tick sequence(be64) call(be32) index(be32)
  */
 #include "gateway/records_inside.h"
 
 #include "base/cursor.h"
+#include "gateway/follow.h"
 
 enum { ROW_VERSION = 1, FLAG_ON_DEMAND = 1, FLAG_CLOSED = 1 };
 #define STREAM_ROW_MAX (256u << 10)
@@ -115,7 +117,15 @@ static int decode_stream(struct arena *arena, struct text name, struct text valu
     stream->next_shard = (uint32_t)cursor_varint(&c);
     stream->kept_shards = (uint32_t)cursor_varint(&c);
     int code = decode_open(arena, &c, stream);
-    return code ? code : decode_tags(arena, &c, stream);
+    if (!code)
+        code = decode_tags(arena, &c, stream);
+    stream->record_kib = GW_RECORD_KIB_MIN;
+    if (!code && cursor_left(&c)) {
+        stream->key = cursor_bytes(&c);
+        stream->record_kib = (uint32_t)cursor_varint(&c);
+        stream->scaling_to = (uint32_t)cursor_varint(&c);
+    }
+    return code ? code : c.failed ? ERR_CORRUPT : 0;
 }
 
 int gw_stream_get(struct store_view *view, struct arena *arena, struct text name, struct gw_stream *stream)
@@ -151,6 +161,10 @@ int gw_stream_put(struct tick *tick, const struct gw_stream *stream)
         buf_add_bytes(&row, stream->tag[i].key);
         buf_add_bytes(&row, stream->tag[i].value);
     }
+    buf_add_bytes(&row, stream->key);
+    buf_add_varint(&row, stream->record_kib);
+    buf_add_varint(&row, stream->scaling_to);
+    gw_follow_touch(tick, gw_stream_subject(stream->id));
     int code = row.failed ? ERR_MEMORY : store_raw_put(tick_stage(tick), STORE_SPACE_RECORDS, stream_key(key, stream->name), buf_text(&row));
     buf_fini(&row);
     return code;
@@ -159,6 +173,7 @@ int gw_stream_put(struct tick *tick, const struct gw_stream *stream)
 int records_stream_forget(struct tick *tick, const struct gw_stream *stream)
 {
     char key[GW_STREAM_NAME_MAX + 1];
+    gw_follow_touch(tick, gw_stream_subject(stream->id));
     return store_raw_delete(tick_stage(tick), STORE_SPACE_RECORDS, stream_key(key, stream->name));
 }
 

@@ -193,6 +193,8 @@ int gw_shard_split(struct gw_reshard *reshard, uint32_t number, gw_hash_key at)
 {
     struct gw_stream *stream = reshard->stream;
     uint32_t place;
+    if (stream->scaling_to)
+        return ERR_AGAIN;
     if (!find_open(stream, number, &place))
         return ERR_CONDITION;
     if (at <= stream->open[place].start || at > open_end(stream, place))
@@ -209,6 +211,8 @@ int gw_shard_merge(struct gw_reshard *reshard, uint32_t number, uint32_t adjacen
 {
     struct gw_stream *stream = reshard->stream;
     uint32_t a, b;
+    if (stream->scaling_to)
+        return ERR_AGAIN;
     if (!find_open(stream, number, &a) || !find_open(stream, adjacent, &b) || (a + 1 != b && b + 1 != a))
         return ERR_CONDITION;
     int code = make_room(reshard);
@@ -223,25 +227,64 @@ static gw_hash_key even_start(uint32_t i, uint32_t count)
     return width * i;
 }
 
-/* First the boundaries that are lacking, then those that are too many. */
-int gw_shard_scale(struct gw_reshard *reshard, uint32_t target)
+/* Boundaries that `target` shards of equal width lack. */
+static uint32_t lacking(const struct gw_stream *stream, uint32_t target)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 1; i < target; i++) {
+        gw_hash_key start = even_start(i, target);
+        count += stream->open[gw_stream_pick(stream, start)].start != start;
+    }
+    return count;
+}
+
+/* First the boundaries that are lacking, then those that are too many. A state in between is a state like others, so what is left goes on from it. */
+static int scale_on(struct gw_reshard *reshard, uint32_t target)
 {
     struct gw_stream *stream = reshard->stream;
-    int code = target > stream->open_count ? check_room(reshard, target - stream->open_count) : 0;
-    if (!code)
-        code = make_room(reshard);
-    for (uint32_t i = 1; i < target && !code; i++) {
+    int steps = 0, code = make_room(reshard);
+    for (uint32_t i = 1; i < target && !code && steps < GW_SCALE_STEPS; i++) {
         gw_hash_key start = even_start(i, target);
         uint32_t at = gw_stream_pick(stream, start);
-        if (stream->open[at].start != start)
-            code = split_at(reshard, at, start);
+        if (stream->open[at].start == start)
+            continue;
+        code = split_at(reshard, at, start);
+        steps++;
     }
     for (uint32_t at = 0; at < stream->open_count && !code; at++) {
         gw_hash_key end = at + 1 < target ? even_start(at + 1, target) - 1 : GW_HASH_KEY_MAX;
-        while (!code && open_end(stream, at) < end)
+        while (!code && steps < GW_SCALE_STEPS && open_end(stream, at) < end) {
             code = merge_at(reshard, at, stream->open[at].shard);
+            steps++;
+        }
+        if (steps == GW_SCALE_STEPS)
+            break;
     }
+    if (code)
+        return code;
+    bool more = stream->open_count != target || lacking(stream, target) > 0;
+    stream->scaling_to = more ? target : 0;
+    if (more)
+        code = records_scale_later(reshard->tick, stream);
     return code ? code : gw_stream_put(reshard->tick, stream);
+}
+
+int gw_shard_scale(struct gw_reshard *reshard, uint32_t target)
+{
+    struct gw_stream *stream = reshard->stream;
+    if (stream->scaling_to)
+        return ERR_AGAIN;
+    uint32_t splits = lacking(stream, target), merges = stream->open_count + splits - target;
+    if (stream->kept_shards + 2 * splits + merges > GW_STREAM_CLOSED_MAX)
+        return ERR_FULL; /* it would stop on its way */
+    int code = target > stream->open_count ? check_room(reshard, target - stream->open_count) : 0;
+    return code ? code : scale_on(reshard, target);
+}
+
+int records_scale_on(struct tick *tick, struct arena *arena, struct gw_stream *stream)
+{
+    struct gw_reshard reshard = {.tick = tick, .arena = arena, .stream = stream};
+    return stream->scaling_to ? scale_on(&reshard, stream->scaling_to) : 0;
 }
 
 int records_shards_begin(struct gw_reshard *reshard, uint32_t count)

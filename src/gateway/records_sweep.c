@@ -5,18 +5,20 @@
  *
  * Deletions make no change records: consumers know retention, and the old images would only fill the journal again.
  *
- *   payload   version, id(16), next shard(be32), place in it(16), earliest due time so far(be64), stream name
+ *   payload   1, id(16), next shard(be32), place in it(16), earliest due time so far(be64), stream name
+ *             2, what the keys of rows begin with that are to go (consumers and subscriptions of what was deleted)
+ *             3, id(16), stream name: the next steps of UpdateShardCount
  */
 #include "gateway/records_inside.h"
 
 #include "base/clock.h"
 #include "base/counter.h"
 
-enum { PAYLOAD_VERSION = 1 };
-#define SLICE_RECORDS 128
-#define SLICE_BYTES ((size_t)1 << 20)
-#define SLICE_SHARDS 32
-#define PURGE_ROWS 256
+enum { PAYLOAD_VERSION = 1, PAYLOAD_PURGE = 2, PAYLOAD_SCALE = 3 };
+#define SLICE_RECORDS 64
+#define SLICE_BYTES ((size_t)1 << 19)
+#define SLICE_SHARDS 8
+#define PURGE_ROWS 128
 #define WAIT_MIN_MS MINUTE_MS
 #define WAIT_MAX_MS HOUR_MS
 #define ATTEMPTS UINT32_MAX /* a full disk puts it off, nothing ends it */
@@ -88,19 +90,71 @@ static int note_row(void *context, struct text key, struct text value)
     return 0;
 }
 
+/* A slice of the rows that begin with the prefix. `more`: there may be others. */
+static int purge_slice(struct tick *tick, struct arena *arena, struct text prefix, struct text first, bool *more)
+{
+    struct purge *purge = arena_zalloc(arena, sizeof(*purge));
+    if (!purge)
+        return ERR_MEMORY;
+    purge->prefix = prefix;
+    int code = store_raw_scan(tick_view(tick), STORE_SPACE_RECORDS, first, arena, note_row, purge);
+    code = code == RECORDS_DONE ? 0 : code;
+    for (size_t i = 0; i < purge->count && !code; i++)
+        code = store_raw_delete(tick_stage(tick), STORE_SPACE_RECORDS, purge->key[i]);
+    *more = purge->count == PURGE_ROWS;
+    return code;
+}
+
 static int purge_rows(struct sweep *sweep)
 {
     char from[RECORDS_SHARD_KEY];
-    struct purge *purge = arena_zalloc(sweep->arena, sizeof(*purge));
-    if (!purge)
-        return ERR_MEMORY;
+    bool more = false;
     struct text first = records_shard_key(from, sweep->id, 0);
-    purge->prefix = text_make(from, RECORDS_SHARD_KEY - 4);
-    int code = store_raw_scan(tick_view(sweep->tick), STORE_SPACE_RECORDS, first, sweep->arena, note_row, purge);
-    code = code == RECORDS_DONE ? 0 : code;
-    for (size_t i = 0; i < purge->count && !code; i++)
-        code = store_raw_delete(tick_stage(sweep->tick), STORE_SPACE_RECORDS, purge->key[i]);
-    return code || purge->count < PURGE_ROWS ? code : ask_again(sweep->tick, sweep, 0);
+    int code = purge_slice(sweep->tick, sweep->arena, text_make(from, RECORDS_SHARD_KEY - 4), first, &more);
+    return code || !more ? code : ask_again(sweep->tick, sweep, 0);
+}
+
+int records_purge_later(struct tick *tick, struct text prefix)
+{
+    struct buf payload;
+    buf_init(&payload, 64);
+    buf_add_u8(&payload, PAYLOAD_PURGE);
+    buf_add_text(&payload, prefix);
+    int code = payload.failed ? ERR_MEMORY : tick_later(tick, 0, TEXT(GW_RECORDS_SWEEP), buf_text(&payload), ATTEMPTS, MINUTE_MS, NULL);
+    buf_fini(&payload);
+    return code;
+}
+
+static int purge(struct tick *tick, struct arena *arena, struct text prefix)
+{
+    bool more = false;
+    int code = prefix.len < RECORDS_PREFIX_KEY ? ERR_CORRUPT : purge_slice(tick, arena, prefix, prefix, &more);
+    return code || !more ? code : records_purge_later(tick, prefix);
+}
+
+/* ---- a stream that is being scaled ---- */
+
+int records_scale_later(struct tick *tick, const struct gw_stream *stream)
+{
+    struct buf payload;
+    buf_init(&payload, 64 + GW_STREAM_NAME_MAX);
+    buf_add_u8(&payload, PAYLOAD_SCALE);
+    records_position_add(&payload, stream->id);
+    buf_add_text(&payload, stream->name);
+    int code = payload.failed ? ERR_MEMORY : tick_later(tick, 0, TEXT(GW_RECORDS_SWEEP), buf_text(&payload), ATTEMPTS, MINUTE_MS, NULL);
+    buf_fini(&payload);
+    return code;
+}
+
+static int scale(struct tick *tick, struct arena *arena, struct text payload)
+{
+    struct cursor c = cursor_of(payload);
+    struct gw_position id = records_position_take(&c);
+    struct gw_stream stream;
+    int code = c.failed ? ERR_CORRUPT : gw_stream_get(tick_view(tick), arena, cursor_take(&c, cursor_left(&c)), &stream);
+    if (code == ERR_NOT_FOUND || (!code && gw_position_compare(stream.id, id) != 0))
+        return 0; /* deleted meanwhile */
+    return code ? code : records_scale_on(tick, arena, &stream);
 }
 
 /* ---- records ---- */
@@ -221,6 +275,10 @@ int gw_records_sweep(struct tick *tick, struct arena *arena, struct text payload
     struct gw_stream stream;
     if (!sweep)
         return ERR_MEMORY;
+    if (payload.len && payload.data[0] == PAYLOAD_PURGE)
+        return purge(tick, arena, text_make(payload.data + 1, payload.len - 1));
+    if (payload.len && payload.data[0] == PAYLOAD_SCALE)
+        return scale(tick, arena, text_make(payload.data + 1, payload.len - 1));
     sweep->tick = tick;
     sweep->arena = arena;
     sweep->stream = &stream;

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "gateway/records.h"
+#include "store/key.h"
 
 #define NAME TEXT("s")
 #define T0 INT64_C(1800000000000)
@@ -510,6 +511,129 @@ static void test_sweep(void **state)
     clock_freeze(-1);
 }
 
+/* ---- registered consumers ---- */
+
+static int body_consumers(struct tick *tick, struct test_call *call)
+{
+    struct arena *arena = call->call.arena;
+    struct store_view *view = tick_view(tick);
+    struct gw_stream stream;
+    struct gw_subscription first, second, found;
+    struct gw_stream_tag tag = {TEXT("k"), TEXT("v")};
+    struct gw_stream_consumer a = {.name = TEXT("a"), .tag = &tag, .tags = 1}, b = {.name = TEXT("b")}, got;
+    uint32_t count;
+    MUST(gw_stream_get(view, arena, NAME, &stream));
+    assert_int_equal(gw_consumer_get(view, arena, &stream, TEXT("a"), &got), ERR_NOT_FOUND);
+    MUST(gw_consumer_create(tick, arena, &stream, &a));
+    assert_int_equal(gw_consumer_create(tick, arena, &stream, &a), ERR_EXISTS);
+    MUST(gw_consumer_create(tick, arena, &stream, &b));
+    MUST(gw_consumer_get(view, arena, &stream, TEXT("a"), &got));
+    assert_true(got.tags == 1 && text_is(got.tag[0].key, "k") && text_is(got.tag[0].value, "v") && got.created_ms == T0);
+    assert_int_equal(gw_subscription_get(view, arena, &stream, &a, 0, &found), ERR_NOT_FOUND);
+    MUST(gw_subscription_begin(tick, &stream, &a, 0, &first));
+    MUST(gw_subscription_begin(tick, &stream, &a, 1, &second));
+    MUST(gw_subscription_get(view, arena, &stream, &a, 0, &found));
+    assert_true(gw_position_compare(found.serial, first.serial) == 0 && found.at_ms == T0);
+    MUST(gw_consumer_delete(tick, &stream, &b));
+    MUST(gw_consumer_count(view, arena, &stream, &count));
+    assert_int_equal(count, 1);
+    for (uint32_t i = 1; i < GW_STREAM_CONSUMERS_MAX; i++) {
+        char name[8];
+        snprintf(name, sizeof(name), "c%u", i);
+        struct gw_stream_consumer more = {.name = text_of(name)};
+        MUST(gw_consumer_create(tick, arena, &stream, &more));
+    }
+    assert_int_equal(gw_consumer_create(tick, arena, &stream, &b), ERR_FULL);
+    return 0;
+}
+
+static int body_drop(struct tick *tick, struct test_call *call)
+{
+    struct err err = {0};
+    struct gw_stream stream;
+    MUST(gw_stream_get(tick_view(tick), call->call.arena, NAME, &stream));
+    return gw_stream_delete(tick, &stream, &err);
+}
+
+static int count_row(void *context, struct text key, struct text value)
+{
+    (void)key, (void)value;
+    ++*(int *)context;
+    return 0;
+}
+
+static int rows_left;
+static int body_count(struct tick *tick, struct test_call *call)
+{
+    rows_left = 0;
+    return store_raw_scan(tick_view(tick), STORE_SPACE_RECORDS, TEXT(""), call->call.arena, count_row, &rows_left);
+}
+
+static bool all_gone(struct fixture *f)
+{
+    return run(f, body_count) == 0 && rows_left == 0;
+}
+
+static void test_consumers(void **state)
+{
+    struct fixture *f = open_stream(2);
+    (void)state;
+    assert_int_equal(run(f, body_consumers), 0);
+    assert_int_equal(run(f, body_drop), 0);
+    until(f, all_gone(f)); /* shards, consumers, subscriptions */
+    fixture_close(f);
+    clock_freeze(-1);
+}
+
+/* ---- many shards ---- */
+
+static int body_scale(struct tick *tick, struct test_call *call)
+{
+    struct gw_stream stream;
+    MUST(gw_stream_get(tick_view(tick), call->call.arena, NAME, &stream));
+    struct gw_reshard reshard = {.tick = tick, .arena = call->call.arena, .stream = &stream};
+    MUST(gw_shard_scale(&reshard, asked.shards));
+    assert_int_equal(stream.scaling_to, asked.shards);
+    struct gw_reshard other = {.tick = tick, .arena = call->call.arena, .stream = &stream};
+    assert_int_equal(gw_shard_scale(&other, 3), ERR_AGAIN);
+    assert_int_equal(gw_shard_split(&other, stream.open[0].shard, stream.open[0].start + 1), ERR_AGAIN);
+    return check_shards(tick, call);
+}
+
+static bool is_scaling;
+static int body_look(struct tick *tick, struct test_call *call)
+{
+    struct gw_stream stream;
+    MUST(gw_stream_get(tick_view(tick), call->call.arena, NAME, &stream));
+    is_scaling = stream.scaling_to != 0;
+    return is_scaling ? 0 : check_shards(tick, call);
+}
+
+static bool scaled(struct fixture *f)
+{
+    return run(f, body_look) == 0 && !is_scaling;
+}
+
+static void test_scaling(void **state)
+{
+    struct fixture *f = open_stream(10);
+    (void)state;
+    const uint32_t targets[] = {300, 7};
+    for (size_t i = 0; i < 2; i++) {
+        asked.shards = targets[i];
+        assert_int_equal(run(f, body_scale), 0);
+        if (i == 0)
+            fixture_restart(f); /* the next steps are a row */
+        until(f, scaled(f));
+        size_t count = 0;
+        for (size_t k = 0; k < seen.count; k++)
+            count += !seen.shard[k].closed;
+        assert_int_equal(count, targets[i]);
+    }
+    fixture_close(f);
+    clock_freeze(-1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -521,6 +645,8 @@ int main(void)
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_reads),
         cmocka_unit_test(test_sweep),
+        cmocka_unit_test(test_consumers),
+        cmocka_unit_test(test_scaling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -73,3 +73,40 @@ test('errors in CBOR', async (t) => {
   assert.equal((await call(server, 'NoSuch', {})).value.__type, 'UnknownOperationException')
   assert.match((await call(server, 'ListStreams', {}, { accessKeyId: 'who', secretAccessKey: 'x' })).value.__type, /UnrecognizedClientException/)
 })
+
+/** The messages of an event stream: [{headers, payload}]. */
+function messages(bytes) {
+  const all = []
+  for (let at = 0; at < bytes.length; at += bytes.readUInt32BE(at)) {
+    const headers = {}
+    const end = at + 12 + bytes.readUInt32BE(at + 4)
+    for (let h = at + 12; h < end;) {
+      const name = bytes.toString('utf8', h + 1, h + 1 + bytes[h])
+      h += 2 + bytes[h]
+      const len = bytes.readUInt16BE(h)
+      headers[name] = bytes.toString('utf8', h + 2, h + 2 + len)
+      h += 2 + len
+    }
+    all.push({ headers, payload: cbor.deserialize(bytes.subarray(end, at + bytes.readUInt32BE(at) - 4)) })
+  }
+  return all
+}
+
+test('events in CBOR', async (t) => {
+  const server = await start(t)
+  await call(server, 'CreateStream', { StreamName: 's', ShardCount: 1 })
+  const StreamARN = 'arn:aws:kinesis:us-east-1:123456789012:stream/s'
+  const { ConsumerARN, ConsumerCreationTimestamp } = (await call(server, 'RegisterStreamConsumer', { StreamARN, ConsumerName: 'c' })).value.Consumer
+  assert.equal(ConsumerCreationTimestamp.tag, 1)
+  await call(server, 'PutRecord', { StreamName: 's', PartitionKey: 'k', Data: Buffer.from([1, 2, 3]) })
+  await call(server, 'SplitShard', { StreamName: 's', ShardToSplit: 'shardId-000000000000', NewStartingHashKey: String(1n << 127n) })
+  // The shard is closed, so the answer comes to an end.
+  const answer = await call(server, 'SubscribeToShard', { ConsumerARN, ShardId: 'shardId-000000000000', StartingPosition: { Type: 'TRIM_HORIZON' } })
+  assert.deepEqual([answer.status, answer.headers['content-type']], [200, 'application/vnd.amazon.eventstream'])
+  const [hello, event, ...more] = messages(answer.body)
+  assert.deepEqual(more, [])
+  assert.deepEqual(hello, { headers: { ':event-type': 'initial-response', ':content-type': 'application/x-amz-cbor-1.1', ':message-type': 'event' }, payload: {} })
+  assert.equal(event.headers[':event-type'], 'SubscribeToShardEvent')
+  assert.deepEqual(event.payload.Records.map((record) => [...record.Data]), [[1, 2, 3]])
+  assert.equal(event.payload.ChildShards.length, 2)
+})

@@ -196,7 +196,7 @@ test('what is refused', async (t) => {
   await fails(server, 'GetShardIterator', { StreamName: 'x', ShardId: 'shardId-000000000000', ShardIteratorType: 'AT_TIMESTAMP', Timestamp: 1e10 }, 'InvalidArgumentException')
   await fails(server, 'GetShardIterator', { StreamName: 'x', ShardId: 'shardId-000000000000', ShardIteratorType: 'AFTER_SEQUENCE_NUMBER', StartingSequenceNumber: '0' },
     'InvalidArgumentException', /did not come from this stream/)
-  await fails(server, 'RegisterStreamConsumer', { StreamARN: arn('x'), ConsumerName: 'c' }, 'UnknownOperationException')
+  await fails(server, 'PutResourcePolicy', { ResourceARN: arn('x'), Policy: '{}' }, 'UnknownOperationException')
   const kinesis = client(server)
   await assert.rejects(kinesis.send(new PutRecordCommand({ StreamName: 'x', PartitionKey: 'k', Data: Buffer.alloc(1048577) })), { name: 'ValidationException' })
   kinesis.destroy()
