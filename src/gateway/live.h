@@ -24,6 +24,7 @@
 #define WEIR_GATEWAY_LIVE_H
 
 #include "gateway/call.h"
+#include "gateway/lineage.h"
 #include "tick/feed.h"
 
 #define LIVE_CONDS_MAX 16            /* conditions of a subscription: key, the rule's, filter */
@@ -74,6 +75,14 @@ int live_table_follow(struct tick *tick, const struct store_table *table, struct
 bool live_table_is_followed(const struct store_table *table);
 /* At start: the rules of the API's application and of its configuration. ERR_INVALID with a sentence, ERR_MEMORY. */
 int live_rules_compile(struct gw_api *api, struct err *err);
+
+/* ---- positions ---- */
+
+#define LIVE_ELSEWHERE (UINT64_MAX - 1) /* as a sequence: of another history. It lies ahead of everything */
+/* In the tick: is the position that the client gives one of this folder, as the message's "history" says? False also when that cannot be known; a failed call: true. */
+bool live_position_holds(struct weir_call *call, struct feed_position at);
+/* In which history positions are told from now on. */
+void live_member_history(struct weir_call *call, struct weir_json *json);
 
 /* ---- specifications ---- */
 
@@ -235,6 +244,8 @@ void live_scan_end_all(struct gw_live *live);
 
 /* live_stream.c */
 int live_streams_create(struct gw_live *live, struct err *err);
+/* In a call before the tick begins: consumers that have no place yet begin here, and the journal keeps everything until live_streams_begin. */
+int live_consumers_define(struct gw_live *live, struct tick *tick, struct arena *arena);
 void live_streams_begin(struct gw_live *live);
 int live_streams_turn(struct gw_live *live); /* how much was done; 0: nothing */
 void live_streams_second(struct gw_live *live);

@@ -111,7 +111,7 @@ static bool answer_pull(struct gw_live *live, struct gw_effect *effect, bool aga
     if (message.from.sequence > live->at) {
         if (!message.given || message.from.sequence <= tick_durable(live->gateway->tick))
             return false;
-        live_begin_anew(live, &message, "the position is unknown here");
+        live_begin_anew(live, &message, message.from.sequence == LIVE_ELSEWHERE ? "the position is of another history" : "the position is unknown here");
         return true;
     }
     if (!reaches_back(live, &message, topic)) {

@@ -142,6 +142,21 @@ static void read_after(struct weir_call *call, struct live_message *message)
         return;
     if ((value->type != JSON_STRING && value->type != JSON_NUMBER) || feed_position_parse(value->text, &message->from))
         gw_call_fail(call, ERR_INVALID, "INVALID", "after", "after is the last position: \"<sequence>.<number>\", or \"<sequence>\" of a snapshot");
+    else if (!live_position_holds(call, message->from))
+        message->from = (struct feed_position){LIVE_ELSEWHERE, FEED_ALL};
+}
+
+bool live_position_holds(struct weir_call *call, struct feed_position at)
+{
+    const struct lineage *lineage = call->gateway->config.lineage;
+    struct weir_text history = weir_in_text_or(call, "history", 64, WEIR_STR(""));
+    return call->failed || !lineage || lineage_reaches(lineage, text_in(history), at.sequence);
+}
+
+void live_member_history(struct weir_call *call, struct weir_json *json)
+{
+    if (call->gateway->config.lineage)
+        weir_member(json, "history", weir_text_of(lineage_id(call->gateway->config.lineage)));
 }
 
 /* ---- the routes ---- */
@@ -317,6 +332,7 @@ static void subscribe(struct weir_call *call)
         message.id = live_spec_id(buf_text(&bytes));
         struct weir_json *json = answer_of(call, "subscribed", message.id);
         weir_member(json, "table", name);
+        live_member_history(call, json);
         weir_end(json);
         send(call, &message, buf_text(&bytes), json);
     }

@@ -225,7 +225,8 @@ static int first_fresh(struct weir_call *call, struct buf *key, uint32_t from, u
     return code;
 }
 
-static int replay(struct weir_call *call, struct text room, uint32_t after, bool given, struct resumed *out)
+/* From behind `after`; `given` false: all that is kept, or with `newest` the end of it. */
+static int replay(struct weir_call *call, struct text room, uint32_t after, bool given, bool newest, struct resumed *out)
 {
     struct buf key;
     struct head head;
@@ -234,6 +235,8 @@ static int replay(struct weir_call *call, struct text room, uint32_t after, bool
     int code = head_read(call, &key, &head);
     uint32_t number = given && after + 1 > head.first ? after + 1 : head.first;
     *out = (struct resumed){.complete = !given || (after + 1 >= head.first && after < head.next)};
+    if (newest && head.next - number > RESUME_MESSAGES)
+        number = head.next - RESUME_MESSAGES;
     uint32_t wanted = number;
     if (!code && number < head.next)
         code = first_fresh(call, &key, wanted, head.next, &number);
@@ -270,12 +273,18 @@ void gw_history_resume(struct weir_call *call)
         gw_call_fail(call, ERR_INVALID, "INVALID", "after", "after is the position of the last message: \"<sequence>.<number>\"");
         return;
     }
+    bool elsewhere = given && !live_position_holds(call, after), unnamed = elsewhere && !weir_has(call, "history");
+    if (call->failed)
+        return;
     if (!weir_may_join(call, room)) {
         gw_call_fail(call, ERR_FORBIDDEN, "FORBIDDEN", "room", "this room is not yours to enter");
         return;
     }
-    if (!gw_call_kept(call, replay(call, text_in(room), after.number, given, &resumed), NULL))
+    if (!gw_call_kept(call, replay(call, text_in(room), after.number, given && !elsewhere, unnamed, &resumed), NULL))
         return;
+    if (unnamed)
+        resumed.more = false; /* it would ask again without a history, and begin again */
+    resumed.complete = resumed.complete && !elsewhere;
     if (!resumed.more)
         weir_join(call, room);
     struct weir_json *json = weir_json(call);
@@ -287,6 +296,7 @@ void gw_history_resume(struct weir_call *call)
     weir_boolean(json, resumed.complete);
     weir_name(json, "more");
     weir_boolean(json, resumed.more);
+    live_member_history(call, json);
     weir_member_request(json);
     weir_end(json);
     weir_reply(call, json);

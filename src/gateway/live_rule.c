@@ -12,6 +12,7 @@
  * never followed cost nothing, and whoever makes tables over the wire need not know. The commit's number is kept with the table. A client that comes back with an older
  * position (the table was made anew meanwhile) begins with a snapshot.
  */
+#include "gateway/destinations.h"
 #include "gateway/live.h"
 #include "base/hash.h"
 
@@ -144,12 +145,22 @@ static bool has_rule(const struct gateway *gateway, struct text table)
     return false;
 }
 
+static bool has_destination(struct tick *tick, const struct store_table *table)
+{
+    struct arena arena;
+    arena_init(&arena, 1024, 1 << 20);
+    bool any = gw_destination_is_any(tick_view(tick), &arena, store_table_id(table));
+    arena_fini(&arena);
+    return any;
+}
+
 int gw_live_define(struct gateway *gateway, struct tick *tick, struct err *err)
 {
     struct store *store = tick_view(tick)->store;
     int code = 0;
+    tick_keep_from(tick, TICK_KEEP_DESTINATIONS, 0); /* until the services' thread knows how far they are */
     for (const struct store_table *table = store_table_next(store, NULL); table && !code; table = store_table_next(store, table))
-        if (store_table_followed_since(table) && !has_rule(gateway, store_table_name(table)))
+        if (store_table_followed_since(table) && !has_rule(gateway, store_table_name(table)) && !has_destination(tick, table))
             code = store_table_set_followed(tick_stage(tick), table, 0, err);
     return code;
 }

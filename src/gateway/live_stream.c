@@ -50,8 +50,7 @@ void live_streams_begin(struct gw_live *live)
         c->backoff_ms = BACKOFF_FIRST_MS;
         if (c->window_ms / 4 < live->leisure_ms)
             live->leisure_ms = c->window_ms / 4;
-        if (!live_consumer_place(c))
-            live_consumer_submit(c, JOB_PLACE, 0); /* what comes from now on is its own, also after a crash */
+        live_consumer_place(c);
     }
     if (live->consumer_count)
         keep_journal(live);

@@ -40,7 +40,7 @@ struct live_consumer {
     struct text table;     /* whose changes; of a Kinesis stream the table behind it */
     struct text stream;    /* the Kinesis stream; empty: a table is followed */
     struct text failures;  /* a table; empty: none */
-    struct text key;       /* of its position's row; made when the thread begins */
+    struct text key;       /* of its position's row; made when that is defined */
     struct gw_route *route, *on_failure;
     struct text url;       /* instead of a route; the declaration's */
     uint32_t batch_max;
@@ -87,7 +87,7 @@ void live_consumer_back_off(struct live_consumer *c);
 
 /* live_stream_start.c */
 int live_consumers_compile(struct gw_live *live, struct err *err);
-bool live_consumer_place(struct live_consumer *c); /* false: it begins now, and that is to be stored */
+void live_consumer_place(struct live_consumer *c); /* reads where it stands */
 void live_consumer_fini(struct live_consumer *c);
 
 /* live_stream_event.c: 0 or what keeps the record from being written; it is written whole or not at all. */

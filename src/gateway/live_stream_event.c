@@ -82,7 +82,7 @@ static void add_change(struct json_writer *w, uint64_t sequence, const struct st
 static void add_data(struct json_writer *w, const struct attr *item)
 {
     struct buf encoded;
-    buf_init(&encoded, 2 * GW_RECORD_BYTES_MAX);
+    buf_init(&encoded, 2 * ((size_t)GW_RECORD_KIB_MAX << 10));
     base64_encode(&encoded, text_member(item, GW_RECORD_DATA));
     json_name(w, "data");
     json_text(w, buf_text(&encoded));

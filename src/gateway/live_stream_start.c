@@ -3,6 +3,9 @@
  *
  * A position is a raw row, api NUL name NUL table -> (sequence, number). The name of a native consumer is its route, so an application's consumer keeps its
  * place whatever else about it is changed; one whose target is an endpoint has a name of its own, so that the address may change.
+ *
+ * A new consumer's position is written before the tick begins, with the tables. The services' thread, which the consumers live on, begins behind the tick and
+ * beside the sockets: what deferred calls and the first clients write before it looks would not be the consumer's.
  */
 #include "gateway/live_stream.h"
 #include "base/cursor.h"
@@ -205,6 +208,53 @@ void live_consumer_key(struct buf *key, struct text api, struct text name)
     buf_add_char(key, 0);
 }
 
+static int make_key(struct live_consumer *c)
+{
+    struct buf key;
+    buf_init(&key, 4096);
+    live_consumer_key(&key, c->api->config->name, c->name);
+    buf_add_text(&key, c->table);
+    if (!key.failed)
+        c->key = buf_text(&key);
+    else
+        buf_fini(&key);
+    return c->key.data ? 0 : ERR_MEMORY;
+}
+
+/* The place before the first record that the journal has. */
+static uint64_t before_first(const struct live_consumer *c)
+{
+    uint64_t first = journal_first(c->live->gateway->config.journal);
+    return first ? first - 1 : 0;
+}
+
+static int define_place(struct live_consumer *c, struct tick *tick, struct arena *arena)
+{
+    struct text value;
+    struct buf row;
+    int code = c->key.data ? 0 : make_key(c);
+    if (!code)
+        code = store_raw_get(tick_view(tick), STORE_SPACE_STREAMS, c->key, arena, &value);
+    if (code != ERR_NOT_FOUND)
+        return code;
+    buf_init(&row, 16);
+    buf_add_be64(&row, c->from_start ? before_first(c) : tick_durable(tick));
+    buf_add_be32(&row, FEED_ALL);
+    code = row.failed ? ERR_MEMORY : store_raw_put(tick_stage(tick), STORE_SPACE_STREAMS, c->key, buf_text(&row));
+    buf_fini(&row);
+    return code;
+}
+
+int live_consumers_define(struct gw_live *live, struct tick *tick, struct arena *arena)
+{
+    int code = 0;
+    for (size_t i = 0; i < live->consumer_count && !code; i++)
+        code = define_place(&live->consumers[i], tick, arena);
+    if (!code && live->consumer_count)
+        tick_keep_from(tick, TICK_KEEP_CONSUMERS, 0); /* until the services' thread knows the oldest place */
+    return code;
+}
+
 static bool stored_position(struct live_consumer *c, struct feed_position *out)
 {
     struct store *store = c->live->gateway->config.store;
@@ -224,20 +274,12 @@ static bool stored_position(struct live_consumer *c, struct feed_position *out)
     return found;
 }
 
-bool live_consumer_place(struct live_consumer *c)
+void live_consumer_place(struct live_consumer *c)
 {
-    struct gateway *gateway = c->live->gateway;
-    struct buf key;
-    buf_init(&key, 4096);
-    live_consumer_key(&key, c->api->config->name, c->name);
-    buf_add_text(&key, c->table);
-    ASSERT(!key.failed);
-    c->key = buf_text(&key);
     c->stored_ms = clock_mono_ms();
-    bool found = stored_position(c, &c->stored);
-    uint64_t first = journal_first(gateway->config.journal);
-    if (!found)
-        c->stored = (struct feed_position){!c->from_start ? tick_durable(gateway->tick) : first ? first - 1 : 0, FEED_ALL};
+    if (!stored_position(c, &c->stored)) {
+        log_error("stream", "%.*s %.*s: its position cannot be read; it begins with the oldest change that there is", TEXT_FMT(c->api->config->name), TEXT_FMT(c->name));
+        c->stored = (struct feed_position){before_first(c), FEED_ALL};
+    }
     c->behind = c->end = c->stored;
-    return found;
 }

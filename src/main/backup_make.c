@@ -23,6 +23,7 @@
 #include "base/json.h"
 #include "journal/journal.h"
 #include "main/folder.h"
+#include "main/lineage_file.h"
 #include "store/store.h"
 #include "tick/tick.h"
 #include <dirent.h>
@@ -72,7 +73,7 @@ static enum copy_how choose_file(const char *name, int level, bool folder)
     for (size_t i = 0; level == 0 && i < sizeof(own) / sizeof(own[0]); i++)
         if (strcmp(name, own[i]) == 0)
             return COPY_NOT;
-    bool draft = !folder && level == 0 && (strncmp(name, "key.", 4) == 0 || strncmp(name, "dev-jwt-secret.", 15) == 0);
+    bool draft = !folder && level == 0 && (strncmp(name, "key.", 4) == 0 || strncmp(name, "dev-jwt-secret.", 15) == 0 || strncmp(name, LINEAGE_FILE ".", sizeof(LINEAGE_FILE)) == 0);
     return draft || has_suffix(name, ".partial") || has_suffix(name, ".tmp") ? COPY_NOT : COPY_BYTES;
 }
 
@@ -282,6 +283,8 @@ static int make(struct making *m)
         code = copy_tables(m, tables);
     if (!code)
         code = check_journal(m, durable);
+    if (!code)
+        code = lineage_part(m->draft.path, durable ? durable : m->report.last, m->err);
     m->result->bytes = atomic_load(&m->state->watch.done);
     return code ? code : write_about(m);
 }

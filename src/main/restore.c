@@ -7,6 +7,7 @@
 #include "main/command.h"
 #include "main/config.h"
 #include "main/folder.h"
+#include "main/lineage_file.h"
 #include "main/progress.h"
 #include "main/verify.h"
 
@@ -212,6 +213,8 @@ static int restore(const char *from, const char *data, const struct key_data *ke
         fprintf(stderr, "weir restore: nothing was restored: the backup %s is damaged; take an older one\n", from);
     if (!code && !exit_code)
         code = open_once(draft.path, key, &restored, &err);
+    if (!code && !exit_code)
+        code = lineage_part(draft.path, restored.sequence, &err);
     if (!code && !exit_code)
         code = finish(&draft, &err);
     draft_abandon(&draft);

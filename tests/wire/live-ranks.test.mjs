@@ -30,7 +30,7 @@ test('a snapshot, then what enters, moves and leaves', async (t) => {
   await score(bob, 50)
   const reader = await player(server, 'reader')
   const subscribed = await reader.ask({ action: 'subscribe', ranks: board(3), requestId: 'r' })
-  assert.deepEqual(subscribed, { type: 'subscribed', subscription: subscribed.subscription, requestId: 'r', table })
+  assert.deepEqual(subscribed, { type: 'subscribed', subscription: subscribed.subscription, requestId: 'r', table, history: subscribed.history })
   const snapshot = await reader.json()
   assert.deepEqual([snapshot.type, snapshot.last, snapshot.items.map(byUser)], ['snapshot', true, ['ada', 'bob']])
   const next = async () => {

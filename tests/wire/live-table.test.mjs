@@ -15,7 +15,8 @@ test('a snapshot, then changes', async (t) => {
   await put(writer, 'kitchen', '1', 'milk')
   const reader = await as('bob')
   const subscribed = await reader.ask({ action: 'subscribe', table: 'notes', key: { board: 'kitchen' }, requestId: 'r1' })
-  assert.deepEqual(subscribed, { type: 'subscribed', subscription: subscribed.subscription, requestId: 'r1', table: 'notes' })
+  assert.deepEqual(subscribed, { type: 'subscribed', subscription: subscribed.subscription, requestId: 'r1', table: 'notes', history: subscribed.history })
+  assert.match(subscribed.history, /^[0-9a-f]{16}$/)
   const { subscription } = subscribed
   const snapshot = await reader.json()
   assert.equal(typeof snapshot.sequence, 'number')
@@ -222,7 +223,9 @@ test('a snapshot that is not read in time begins anew', async (t) => {
   slow.client.socket._socket.resume()
   await slow.until('the whole', (f) => f.complete)
   assert.equal(slow.items.size, count)
-  assert.deepEqual({ ...slow.counts }, { snapshots: 1, changes: 0, resnapshots: 1, resumed: 0 })
+  const { resnapshots, ...counts } = slow.counts
+  assert.ok(resnapshots >= 1) // a slow machine may need more than one
+  assert.deepEqual(counts, { snapshots: 1, changes: 0, resumed: 0 })
 })
 
 test('a position that the journal has forgotten', async (t) => {
@@ -237,7 +240,7 @@ test('a position that the journal has forgotten', async (t) => {
   // Enough for the tables to be flushed and for several segments of the journal, then a day and more.
   const text = 'w'.repeat(4000), count = 12000
   for (let i = 0; i < count; i++) writer.send({ action: 'put', board: 'bulk', id: `${i % 500}`, text: `${i} ${text}` })
-  await until('acknowledgements', () => writer.queue.length === count, { within: 40000 })
+  await until('acknowledgements', () => writer.queue.length === count)
   writer.queue.length = 0
   await until('the journal to forget', async () => {
     await server.advance(13 * 3600 * 1000)

@@ -6,6 +6,7 @@
 
 #include "gateway/live_stream.h"
 #include "gateway/records.h"
+#include "tick/inside.h"
 
 static struct house house;
 static atomic_int counted, slow_runs, done_code, spoiled;
@@ -33,7 +34,7 @@ static void on_things(struct weir_call *call)
         weir_value_text(weir_value_get(weir_value_get(weir_value_at(records, i), "keys"), "id"), &id);
         if (weir_text_is(id, "slow")) {
             atomic_fetch_add(&slow_runs, 1);
-            clock_advance(500);
+            clock_advance(61000);
         } else {
             atomic_fetch_add(&counted, 1);
         }
@@ -101,6 +102,19 @@ static void on_make(struct weir_call *call)
     staged(call, define(call, true));
 }
 
+static void on_late_put(struct weir_call *call)
+{
+    struct weir_item *item = weir_item(call);
+    weir_item_text(item, "id", WEIR_STR("late"));
+    weir_put(call, &things, item);
+}
+
+static void on_later(struct weir_call *call)
+{
+    weir_later(call, 60000, "@late", NULL);
+    weir_ack(call);
+}
+
 static void on_hush(struct weir_call *call)
 {
     staged(call, define(call, false));
@@ -123,12 +137,14 @@ static struct gw_route_config routes[] = {
     {.key = {"@things", 7}, .handler = on_things},
     {.key = {"@clicks", 7}, .handler = on_clicks},
     {.key = {"@spoiled", 8}, .handler = on_spoiled},
+    {.key = {"later", 5}, .handler = on_later},
+    {.key = {"@late", 5}, .handler = on_late_put},
 };
 
 static const struct weir_app app = {
     .name = "app",
     .streams = (const struct weir_stream[]){
-        {.table = &things, .route = "@things", .retries = 2, .bisect = true, .timeout_ms = 400, .failures = &failures, .on_failure = "@spoiled"},
+        {.table = &things, .route = "@things", .retries = 2, .bisect = true, .timeout_ms = 60000, .failures = &failures, .on_failure = "@spoiled"},
         {.kinesis = &clicks, .route = "@clicks", .start = WEIR_TRIM_HORIZON},
         {0},
     },
@@ -182,8 +198,9 @@ static void a_handler_that_takes_too_long_has_failed(void **state)
     say(fd, "{\"action\":\"put\",\"id\":\"a\"}", "ack");
     say(fd, "{\"action\":\"put\",\"id\":\"slow\"}", "ack");
     say(fd, "{\"action\":\"put\",\"id\":\"b\"}", "ack");
-    WAIT_FOR((house_advance(&house, 200), house_rows(&house, STORE_SPACE_FAILED) == 1));
-    WAIT_FOR((house_advance(&house, 200), counter_read(COUNTER_stream_records) == 2));
+    HOUSE_UNTIL(&house, house_rows(&house, STORE_SPACE_FAILED) == 1);
+    HOUSE_UNTIL(&house, counter_read(COUNTER_stream_records) == 2);
+    assert_int_equal(house_rows(&house, STORE_SPACE_FAILED), 1);
     assert_int_equal(spoiled, 1);
     assert_true(slow_runs >= 3); /* alone 1 + 2 times, and before that with others, perhaps */
     assert_int_equal(house_request(&house, "GET", "/app/@streams/things/failed", "", "", out, sizeof(out)), 200);
@@ -193,6 +210,35 @@ static void a_handler_that_takes_too_long_has_failed(void **state)
     const struct store_table *table = store_table_find(house.store, TEXT("failures-dev"));
     WAIT_FOR(store_table_count(table) == 1);
     ws_shut(fd);
+}
+
+static void wait_for_late(struct house *h)
+{
+    assert_int_equal(atomic_load(&h->tick->keep.from[TICK_KEEP_CONSUMERS]), 0); /* the journal waits for who has not looked yet */
+    WAIT_FOR(store_table_count(store_table_find(h->store, TEXT("things-dev"))) == 1);
+}
+
+/* A deferred call that is due runs before the services' thread has looked where consumers stand; what it writes is also a new consumer's. */
+static void a_new_consumer_begins_with_the_tick(void **state)
+{
+    static const struct weir_app without = {.name = "app"};
+    (void)state;
+    house_stop(&house);
+    house_fini(&house);
+    house_init(&house, routes, sizeof(routes) / sizeof(routes[0]), tables, 2);
+    house.api.app = &without;
+    house_start(&house);
+    int fd = house_socket(&house);
+    say(fd, "{\"action\":\"later\"}", "ack");
+    close(fd);
+    house_stop(&house);
+    house.api.app = &app;
+    house.api.stream_window_ms = -1;
+    clock_advance(61000);
+    house.ticking = wait_for_late;
+    house_start(&house);
+    house.ticking = NULL;
+    WAIT_FOR(counted == 1);
 }
 
 static void a_stream_of_records_reaches_its_handler(void **state)
@@ -386,6 +432,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_handler_that_takes_too_long_has_failed, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_new_consumer_begins_with_the_tick, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stream_of_records_reaches_its_handler, setup, teardown),
         cmocka_unit_test_setup_teardown(who_follows_a_table_hears_that_it_goes, setup, teardown),
         cmocka_unit_test_setup_teardown(another_table_of_the_name_is_begun_anew, setup, teardown),

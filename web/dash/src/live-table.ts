@@ -10,6 +10,9 @@ export class LiveTable {
   private staged: Map<string, Row> | null = null
   private rows = new Map<string, Row>()
   private position: string | null = null
+  /** Of the position; and of the subscription, under which the next one comes. */
+  private history: string | null = null
+  private told: string | null = null
   subscription: string | null = null
   /** A first snapshot is here: `all()` is the table. */
   ready = false
@@ -37,7 +40,7 @@ export class LiveTable {
   request(requestId: string): Record<string, Json> {
     this.subscription = null
     this.staged = null
-    return { action: 'subscribe', table: this.name, requestId, ...(this.position === null ? {} : { after: this.position }) }
+    return { action: 'subscribe', table: this.name, requestId, ...(this.position === null ? {} : { after: this.position, ...(this.history === null ? {} : { history: this.history }) }) }
   }
 
   /** True when rows, readiness or the error have changed. */
@@ -45,6 +48,7 @@ export class LiveTable {
     switch (message.type) {
       case 'subscribed':
         this.subscription = typeof message['subscription'] === 'string' ? message['subscription'] : null
+        this.told = typeof message['history'] === 'string' ? message['history'] : null
         this.error = null
         return false
       case 'resnapshot': // what was here is void: the position too, until the new snapshot is complete
@@ -73,6 +77,7 @@ export class LiveTable {
     this.rows = this.staged
     this.staged = null
     this.position = String(message['sequence'])
+    this.history = this.told
     this.ready = true
     return true
   }
@@ -84,6 +89,7 @@ export class LiveTable {
     if (data && typeof data === 'object' && !Array.isArray(data)) this.rows.set(this.keyOf(key), data)
     else this.rows.delete(this.keyOf(key))
     this.position = `${String(message['sequence'])}.${String(message['number'])}`
+    this.history = this.told
     return true
   }
 }
