@@ -218,9 +218,8 @@ int gw_alarm_act(void *context, struct tick *tick, struct arena *arena, struct w
 
 /* ---- webhooks ---- */
 
-bool gw_alarm_sign(const struct gateway *gateway, struct text body, char out[GW_ALARM_SIGNATURE_MAX])
+bool gw_alarm_sign(struct text secret, struct text body, char out[GW_ALARM_SIGNATURE_MAX])
 {
-    struct text secret = gateway->config.alarm_secret;
     struct sigv4_hash *hash = secret.len ? sigv4_hash_create() : NULL;
     unsigned char sum[SIGV4_HASH_SIZE];
     char hex[SIGV4_HEX_SIZE];

@@ -26,10 +26,10 @@ static const char *const missings[] = {NULL, "ignore", "breaching", "notBreachin
 
 /* ---- texts ---- */
 
-static struct text replaced(struct declaring *d, const char *text)
+struct text gw_alarm_text(struct arena *arena, struct text environment, const struct gw_api_config *api, const char *text)
 {
     const struct text names[] = {TEXT("{env}"), TEXT("{stage}"), TEXT("{api}")};
-    const struct text values[] = {d->gateway->config.environment, d->api ? d->api->config->stages[0] : TEXT("prod"), d->api ? d->api->config->name : TEXT("weir")};
+    const struct text values[] = {environment, api ? api->stages[0] : TEXT("prod"), api ? api->name : TEXT("weir")};
     struct text in = text_of(text);
     struct buf out;
     buf_init(&out, 8192);
@@ -44,9 +44,14 @@ static struct text replaced(struct declaring *d, const char *text)
             buf_add_char(&out, rest.data[0]);
         at += i < 3 ? names[i].len : 1;
     }
-    struct text copy = out.failed ? TEXT_NONE : arena_copy(d->arena, buf_text(&out));
+    struct text copy = out.failed ? TEXT_NONE : arena_copy(arena, buf_text(&out));
     buf_fini(&out);
     return copy;
+}
+
+static struct text replaced(struct declaring *d, const char *text)
+{
+    return gw_alarm_text(d->arena, d->gateway->config.environment, d->api ? d->api->config : NULL, text);
 }
 
 static void write_text(struct declaring *d, struct json_writer *w, const char *name, const char *text)

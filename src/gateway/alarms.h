@@ -37,6 +37,9 @@ void gw_alarms_hasten(struct gateway *gateway);
 /* Any thread; lives as long as the gateway. */
 const struct watch_alarm_house *gw_alarm_house(const struct gateway *gateway);
 
+/* A declared text with {env}, {stage} and {api} replaced (api NULL: an alarm of the server), in the arena; TEXT_NONE without memory. */
+struct text gw_alarm_text(struct arena *arena, struct text environment, const struct gw_api_config *api, const char *text);
+
 /* ---- alarm_action.c ---- */
 enum gw_alarm_kind { GW_ALARM_WEBHOOK, GW_ALARM_ROOM, GW_ALARM_BROADCAST, GW_ALARM_ROUTE, GW_ALARM_ELSEWHERE };
 struct gw_alarm_target {
@@ -46,8 +49,8 @@ struct gw_alarm_target {
 /* ERR_SYNTAX: no action at all. */
 int gw_alarm_target_parse(struct text action, struct gw_alarm_target *target);
 int gw_alarm_act(void *gateway, struct tick *tick, struct arena *arena, struct watch_alarm_act *act);
-/* "t=..,v1=.." of a body that leaves now; false without a secret. Services' thread. */
-bool gw_alarm_sign(const struct gateway *gateway, struct text body, char out[GW_ALARM_SIGNATURE_MAX]);
+/* "t=..,v1=.." of a body that leaves now; false without a secret. Any thread. */
+bool gw_alarm_sign(struct text secret, struct text body, char out[GW_ALARM_SIGNATURE_MAX]);
 /* In the tick: a webhook's answer, or its last failure, in call->body. */
 int gw_alarm_answered(struct weir_call *call, struct tick *tick);
 

@@ -3,7 +3,9 @@
  * environment. Everything here is immutable once the threads run, so they read it without a lock.
  */
 #include "gateway/alarms.h"
+#include "gateway/destinations.h"
 #include "gateway/internal.h"
+#include "gateway/live.h"
 #include "watch/seal.h"
 #include "gateway/monitor.h"
 #include "gateway/records.h"
@@ -157,6 +159,12 @@ static int api_compile(struct gateway *gateway, struct gw_api *api, const struct
     if (old)
         return err_set(err, ERR_DUPLICATE, "two APIs are named %.*s", TEXT_FMT(config->name));
     int code = metric_space_make(api, err);
+    for (size_t i = 0; i < config->host_count && !code; i++) {
+        void *other = NULL;
+        code = map_put(&gateway->by_host, config->hosts[i], api, &other) ? err_set(err, ERR_MEMORY, "out of memory") : 0;
+        if (!code && other)
+            code = err_set(err, ERR_DUPLICATE, "two APIs have the host %.*s", TEXT_FMT(config->hosts[i]));
+    }
     if (!code)
         code = selector_compile(api, err);
     if (!code)
@@ -177,6 +185,7 @@ int gateway_create(struct gateway **out, const struct gateway_config *config, st
         return err_set(err, ERR_MEMORY, "out of memory");
     gateway->config = *config;
     map_init(&gateway->by_name);
+    map_init(&gateway->by_host);
     gw_host_init(gateway);
     int console = gw_console_create(gateway, err);
     config = &gateway->config; /* with the console's API behind the others */
@@ -192,6 +201,8 @@ int gateway_create(struct gateway **out, const struct gateway_config *config, st
     }
     if (!code)
         code = gw_live_create(gateway, err);
+    if (!code && gw_destinations_create(gateway))
+        code = err_set(err, ERR_MEMORY, "out of memory");
     if (!code)
         code = gw_alarms_create(gateway, err);
     if (!code)
@@ -231,6 +242,7 @@ void gateway_destroy(struct gateway *gateway)
     gw_console_destroy(gateway);
     watch_house_destroy(gateway->house);
     map_fini(&gateway->by_name);
+    map_fini(&gateway->by_host);
     free(gateway);
 }
 
@@ -405,7 +417,9 @@ static int define_run(struct tick *tick, struct tick_call *base)
         code = gw_alarms_define_table(tick, &define->err);
     if (!code)
         code = gw_dashboards_define(gateway, tick, &define->err);
-    return code ? code : gw_live_define(gateway, tick, &define->err);
+    if (!code)
+        code = gw_live_define(gateway, tick, &define->err);
+    return code ? code : live_consumers_define(gateway->live, tick, define->base.arena);
 }
 
 /* In a call of their own: their tables are known by then. */

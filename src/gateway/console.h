@@ -77,7 +77,7 @@ struct console_shown *console_shown_create(void); /* NULL without memory */
 void console_shown_destroy(struct console_shown *shown); /* NULL passes */
 size_t console_shown_bytes(const struct console_shown *shown); /* NULL: 0 */
 /* On a worker. `stop`: atomic; ends a log query early. */
-void console_widget_look(struct store_view *view, const struct console_wish *wish, struct text account, const int *stop, struct console_shown *shown);
+void console_widget_look(struct store_view *view, const struct console_wish *wish, struct text account, struct text region, const int *stop, struct console_shown *shown);
 /* What has changed: 0 nothing, 1 the points in `out` ({"start":..,"end":..,"series":[..]}), 2 everything. */
 int console_widget_diff(const struct console_shown *before, const struct console_shown *now, struct buf *out);
 /* How long until the next look; 0: never. */

@@ -294,7 +294,7 @@ static int look_job(struct gw_work *work, struct store_view *view)
     if (__atomic_load_n(&console->stopping, __ATOMIC_RELAXED))
         return ERR_CLOSED;
     if (source->kind == SOURCE_WIDGET)
-        console_widget_look(view, &source->wish, console->gateway->config.account, &console->stopping, job->shown);
+        console_widget_look(view, &source->wish, console->gateway->config.account, console->gateway->config.region, &console->stopping, job->shown);
     else if (source->kind == SOURCE_TAIL)
         console_tail_look(view, &source->tail, job->shown);
     else

@@ -73,7 +73,7 @@ static int read_job(struct gw_work *work, struct store_view *view)
     struct console_shown *shown = reading->shown;
     struct json_writer w;
     if (reading->kind == WIDGET) {
-        console_widget_look(view, &reading->wish, work->gateway->config.account, &reading->console->stopping, shown);
+        console_widget_look(view, &reading->wish, work->gateway->config.account, work->gateway->config.region, &reading->console->stopping, shown);
         return 0;
     }
     json_writer_init(&w, &shown->json);

@@ -111,11 +111,11 @@ static int keep_figures(struct console_shown *shown, const struct widget_figures
     return 0;
 }
 
-static int look(struct store_view *view, struct arena *arena, const struct console_wish *wish, struct text account, const int *stop, struct console_shown *shown)
+static int look(struct store_view *view, struct arena *arena, const struct console_wish *wish, struct text account, struct text region, const int *stop, struct console_shown *shown)
 {
     struct dashboard dashboard;
     struct dashboard_body body = {0};
-    struct widget_ask ask = {.view = view, .arena = arena, .widget = wish->widget, .account = account, .now_ms = clock_wall_ms(), .stop = stop};
+    struct widget_ask ask = {.view = view, .arena = arena, .widget = wish->widget, .account = account, .region = region, .now_ms = clock_wall_ms(), .stop = stop};
     if (wish->dashboard.len) {
         int code = dashboard_get(view, arena, wish->dashboard, &dashboard);
         if (code)
@@ -138,13 +138,13 @@ static int look(struct store_view *view, struct arena *arena, const struct conso
     return keep_figures(shown, figures);
 }
 
-void console_widget_look(struct store_view *view, const struct console_wish *wish, struct text account, const int *stop, struct console_shown *shown)
+void console_widget_look(struct store_view *view, const struct console_wish *wish, struct text account, struct text region, const int *stop, struct console_shown *shown)
 {
     struct arena arena;
     int64_t begun_ns = clock_mono_ns();
     arena_init(&arena, 64 << 10, WIDGET_MEMORY_MAX + BODY_MEMORY);
     shown->sequence = store_snapshot_sequence(view->snapshot);
-    shown->code = look(view, &arena, wish, account, stop, shown);
+    shown->code = look(view, &arena, wish, account, region, stop, shown);
     if (shown->code && !shown->err.text[0])
         err_set(&shown->err, shown->code, "%s", shown->code == ERR_TOO_LARGE || shown->code == ERR_MEMORY ? "the widget's data is too large" : err_text(shown->code));
     arena_fini(&arena);

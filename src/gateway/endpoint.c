@@ -86,6 +86,11 @@ static void add_authorizer(struct json_writer *w, const struct gw_identity *iden
     json_text(w, identity->email);
     json_name(w, "userRole");
     json_text(w, identity->role);
+    json_name(w, "groups");
+    json_begin_array(w);
+    for (size_t i = 0; i < identity->group_count; i++)
+        json_text(w, identity->groups[i]);
+    json_end_array(w);
     json_name(w, "proven");
     json_bool(w, identity->proven);
     json_end_object(w);
@@ -277,6 +282,7 @@ struct endpoint {
     struct gateway *gateway;
     unsigned origin;       /* io thread */
     unsigned attempts;     /* left */
+    uint32_t timeout_ms;
     struct buf event;
     struct text correlation;
     struct gw_effect *answer; /* made before the request leaves: an answer must not fail for want of memory */
@@ -320,11 +326,11 @@ static int endpoint_start(struct endpoint *endpoint)
     struct fetch_header headers[] = {{TEXT("Content-Type"), TEXT("application/json")}, {TEXT("X-Weir-Route"), route->key}, {TEXT("x-correlation-id"), endpoint->correlation}};
     struct fetch_request request = {
         .method = TEXT("POST"),
-        .url = route->url,
+        .url = endpoint->call->asked,
         .headers = headers,
         .header_count = 3,
         .body = buf_text(&endpoint->event),
-        .timeout_ms = (uint32_t)route->timeout_ms,
+        .timeout_ms = endpoint->timeout_ms,
     };
     endpoint->attempts--;
     return fetch_start(endpoint->gateway->fetch, &request, on_fetched, endpoint);
@@ -332,9 +338,11 @@ static int endpoint_start(struct endpoint *endpoint)
 
 int gw_endpoint_send(struct gw_io *io, struct weir_call *call)
 {
-    if (!gw_circuit_allow(io, call->route->url))
+    const struct gw_target *target = gw_target_of(io, call->route);
+    if (!gw_circuit_allow(io, target->url))
         return ERR_AGAIN;
-    struct endpoint *endpoint = calloc(1, sizeof(*endpoint));
+    call->asked = arena_copy(&call->arena, target->url); /* a reload may send the next one elsewhere */
+    struct endpoint *endpoint = call->asked.data ? calloc(1, sizeof(*endpoint)) : NULL;
     if (!endpoint)
         return ERR_MEMORY;
     endpoint->answer = gw_effect_create(GW_EFFECT_ANSWER, NULL, TEXT_NONE, NULL);
@@ -346,7 +354,8 @@ int gw_endpoint_send(struct gw_io *io, struct weir_call *call)
     endpoint->call = call;
     endpoint->gateway = io->gateway;
     endpoint->origin = io->index;
-    endpoint->attempts = call->route->attempts;
+    endpoint->attempts = target->attempts;
+    endpoint->timeout_ms = (uint32_t)target->timeout_ms;
     endpoint->correlation = gw_correlation(call);
     gw_event_json(call, &endpoint->event);
     call->handler_ns = -clock_mono_ns();
@@ -381,8 +390,72 @@ static void unwrap(struct weir_call *call, struct gw_answer *answer, int *status
         *protocol = named->text;
 }
 
-static void connect_answered(struct gw_io *io, struct weir_call *call, int status, struct text body, struct text protocol)
+/* ---- the endpoint of $connect as authorizer ---- */
+
+#define PRINCIPAL_MAX 256 /* bytes of each text, as for claims of a token */
+#define PRINCIPAL_GROUPS_MAX 64
+
+/* A text of the answer; an absent one is empty. Control characters are refused, since these texts become keys, room names and header values. */
+static bool principal_text(const struct json *json, struct text *out)
 {
+    *out = TEXT("");
+    if (!json || json->type == JSON_NULL)
+        return true;
+    if (json->type != JSON_STRING || json->text.len > PRINCIPAL_MAX)
+        return false;
+    for (size_t i = 0; i < json->text.len; i++)
+        if ((unsigned char)json->text.data[i] < 0x20 || json->text.data[i] == 0x7f)
+            return false;
+    *out = json->text;
+    return true;
+}
+
+static bool principal_groups(const struct json *json, struct text groups[PRINCIPAL_GROUPS_MAX], size_t *count)
+{
+    *count = 0;
+    if (!json || json->type == JSON_NULL)
+        return true;
+    if (json->type != JSON_ARRAY || json->count > PRINCIPAL_GROUPS_MAX)
+        return false;
+    for (const struct json *at = json->first; at; at = at->next)
+        if (!principal_text(at, &groups[(*count)++]) || !groups[*count - 1].len)
+            return false;
+    return true;
+}
+
+/* {"principalId":"ada","context":{"userName":..,"userEmail":..,"userRole":..,"groups":[..]}}, as a Lambda authorizer answers: who the connection is from now on. Where tokens or signatures prove
+   it, they say so and nobody else. 0, or the status to refuse with: half an identity would be worse than none. */
+static int name_principal(struct weir_call *call, const struct gw_answer *answer)
+{
+    const struct json *root = NULL, *context;
+    struct text user, name, email, role, groups[PRINCIPAL_GROUPS_MAX];
+    size_t count;
+    enum weir_auth auth = call->api->config->auth;
+    if ((auth != WEIR_NONE && auth != WEIR_CLAIMED) || json_parse(&call->arena, answer->body, JSON_COPY, &root, NULL) || !json_is(root, JSON_OBJECT) ||
+        !json_get_str(root, "principalId"))
+        return 0;
+    context = json_get_str(root, "context"); /* of NULL there are no members */
+    bool whole = principal_text(json_get_str(root, "principalId"), &user) && user.len && (!context || context->type == JSON_OBJECT);
+    whole = whole && principal_text(json_get_str(context, "userName"), &name) && principal_text(json_get_str(context, "userEmail"), &email) &&
+        principal_text(json_get_str(context, "userRole"), &role) && principal_groups(json_get_str(context, "groups"), groups, &count);
+    struct gw_identity *identity = whole ? gw_identity_create(user, name, email, role.len ? role : TEXT("user"), groups, count) : NULL;
+    if (!identity)
+        return whole ? 500 : 502;
+    identity->proven = true;
+    gw_identity_unref(call->conn->identity);
+    gw_identity_unref(call->identity);
+    call->conn->identity = identity;
+    call->identity = gw_identity_ref(identity);
+    return 0;
+}
+
+static void connect_answered(struct gw_io *io, struct weir_call *call, const struct gw_answer *answer, int status, struct text body, struct text protocol)
+{
+    int refused = status / 100 == 2 && answer ? name_principal(call, answer) : 0;
+    if (refused) {
+        status = refused;
+        body = TEXT("the endpoint of $connect named a user that cannot be one");
+    }
     call->conn->outstanding--;
     call->status = status;
     call->subprotocol = protocol;
@@ -437,7 +510,7 @@ void gw_endpoint_done(struct gw_io *io, struct weir_call *call, struct gw_answer
         unwrap(call, answer, &status, &body, &protocol);
     else if (answer && answer->error == ERR_TIMEOUT)
         status = 504;
-    gw_circuit_note(io, call->route->url, ok && answer->status < 500);
+    gw_circuit_note(io, call->asked, ok && answer->status < 500);
     struct net_conn *rest;
     int64_t took = clock_mono_ns() + call->handler_ns;
     call->handler_ns = took > 0 ? took : 1;
@@ -449,7 +522,7 @@ void gw_endpoint_done(struct gw_io *io, struct weir_call *call, struct gw_answer
         gw_call_fail(call, status == 504 ? ERR_TIMEOUT : ERR_IO, status == 504 ? "TIMEOUT" : "BAD_GATEWAY", NULL, "the endpoint has not answered well");
     switch (call->kind) {
     case GW_CALL_CONNECT:
-        connect_answered(io, call, status, body, protocol);
+        connect_answered(io, call, ok ? answer : NULL, status, body, protocol);
         break;
     case GW_CALL_MESSAGE:
         message_answered(io, call, answer, status, body);

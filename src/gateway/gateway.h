@@ -6,6 +6,7 @@
 #ifndef WEIR_GATEWAY_GATEWAY_H
 #define WEIR_GATEWAY_GATEWAY_H
 
+#include "gateway/outgoing.h"
 #include "base/text.h"
 #include "gateway/access.h"
 #include "net/server.h"
@@ -94,6 +95,9 @@ struct gw_operation_config {
     double error_rate_max;            /* a fraction; 0: none; negative: as the application says */
 };
 
+#define GW_HOSTS_MAX 8
+#define GW_HOST_NAME_MAX 253 /* bytes */
+
 /* One API. All pointers live as long as the gateway. */
 struct gw_api_config {
     struct text name;                 /* the mount: "riddle-rush" */
@@ -129,6 +133,8 @@ struct gw_api_config {
     size_t operation_count;
     struct weir_alarm *alarms;        /* beside those of the application; one of the same name stands for it */
     size_t alarm_count;
+    struct text hosts[GW_HOSTS_MAX];  /* names of its own, in lower case: there the path begins with the stage, or with what the API itself serves */
+    size_t host_count;
     struct text performance_space;    /* namespace of its metrics; empty: the application's, else GW_PERFORMANCE_SPACE */
 };
 
@@ -202,6 +208,8 @@ struct gateway_config {
     struct watch_queries *queries; /* watch/query_jobs.h: log queries; NULL: there are none */
     const struct cost_prices *cost_prices; /* watch/cost.h; NULL: the documents' */
     uint64_t cost_memory;    /* bytes of a function, for GET /@cost; 0: 512 MiB */
+    struct gw_outgoing outgoing; /* gateway/outgoing.h */
+    const struct lineage *lineage; /* gateway/lineage.h: the data folder's; NULL: positions do not say their history */
 };
 
 /* Compiles routes and keys; ERR_INVALID with a sentence that names API and route. */

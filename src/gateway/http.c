@@ -78,22 +78,55 @@ static struct text segment(struct text path, struct text *rest)
     return text_make(path.data + 1, len - 1);
 }
 
+static bool stage_of(const struct gw_api *api, struct text path, uint8_t *stage, struct text *rest)
+{
+    struct text after, name = segment(path, &after);
+    for (size_t i = 0; name.len && i < api->config->stage_count; i++) {
+        if (!text_equal(name, api->config->stages[i]))
+            continue;
+        *stage = (uint8_t)i;
+        *rest = after;
+        return true;
+    }
+    return false;
+}
+
 struct gw_api *gw_path_api(struct gateway *gateway, struct text path, uint8_t *stage, struct text *rest)
 {
-    struct text after;
     struct gw_api *api = map_get(&gateway->by_name, segment(path, rest));
     if (!api)
         return NULL;
     *stage = 0;
-    struct text name = segment(*rest, &after);
-    for (size_t i = 0; i < api->config->stage_count; i++) {
-        if (name.len && text_equal(name, api->config->stages[i])) {
-            *stage = (uint8_t)i;
-            *rest = after;
-            return api;
-        }
-    }
+    stage_of(api, *rest, stage, rest);
     return api;
+}
+
+/* Without its port, in lower case. */
+struct gw_api *gw_host_api(struct gateway *gateway, struct text host)
+{
+    char name[GW_HOST_NAME_MAX];
+    size_t len = host.len;
+    for (size_t i = host.len; i > 0 && host.data[i - 1] != ']'; i--)
+        if (host.data[i - 1] == ':')
+            len = i - 1;
+    if (!len || len > sizeof(name))
+        return NULL;
+    for (size_t i = 0; i < len; i++)
+        name[i] = host.data[i] >= 'A' && host.data[i] <= 'Z' ? (char)(host.data[i] + 32) : host.data[i];
+    return map_get(&gateway->by_host, text_make(name, len));
+}
+
+struct gw_api *gw_request_api(struct gateway *gateway, const struct http_request *request, bool alone, uint8_t *stage, struct text *rest)
+{
+    struct gw_api *own = gw_host_api(gateway, request->host);
+    if (own && stage_of(own, request->path, stage, rest))
+        return own;
+    struct gw_api *api = gw_path_api(gateway, request->path, stage, rest);
+    if (api || !alone || !own)
+        return api;
+    *stage = 0;
+    *rest = request->path;
+    return own;
 }
 
 /* ---- health, counters, time ---- */
@@ -349,7 +382,7 @@ static bool host_is_local(struct text host)
 
 bool gw_host_allowed(struct gw_io *io, struct net_conn *conn, const struct http_request *request)
 {
-    bool allowed = !io->policy->admin_open || !request->host.len || host_is_local(request->host);
+    bool allowed = !io->policy->admin_open || !request->host.len || host_is_local(request->host) || gw_host_api(io->gateway, request->host);
     if (!allowed)
         gw_http_error(conn, 403, "HOST_REFUSED", "With development keys only localhost is answered; set keys to use another name.");
     return allowed;
@@ -379,9 +412,11 @@ void gw_on_request(struct gw_io *io, struct net_conn *conn, const struct http_re
     if (gw_console_http(io, conn, request, body))
         return;
     const struct gateway_config *config = &io->gateway->config;
-    struct gw_api *api = gw_path_api(io->gateway, request->path, &stage, &rest_path);
+    struct gw_api *api = gw_request_api(io->gateway, request, false, &stage, &rest_path);
     if (!api && config->wire && config->wire(config->wire_context, io, conn, request, body))
         return;
+    if (!api)
+        api = gw_request_api(io->gateway, request, true, &stage, &rest_path);
     if (!api && gw_manage(io, conn, NULL, request->path, request, body))
         return;
     if (!api) {

@@ -114,6 +114,7 @@ struct gateway {
     struct gw_api *apis;
     size_t api_count;
     struct map by_name;
+    struct map by_host;          /* of APIs with names of their own */
     struct net_server *server;
     struct tick *tick;
     struct gw_io *io;            /* io_count + 1: the last is the services' */
@@ -138,12 +139,16 @@ struct gateway {
     size_t handed_bytes;         /* atomic */
     int64_t log_day;             /* state thread: the day of */
     char log_stream[40];         /* the log stream of weir's own lines */
+    int64_t delivery_told_ms;    /* state thread: when a lost delivery was last told (log_deliver.c) */
     struct gw_sampler *sampler;  /* sampler.c */
     struct gw_otlp *otlp;        /* otlp.c; NULL: nothing is exported */
     struct gw_spans *state_spans; /* the state thread's */
     struct gw_call_meters *state_meters; /* the state thread's (meter_call.c); NULL: figures are off */
     struct gw_alarms *alarms;    /* alarms.h */
     struct watch_house *house;   /* watch/seal.h: the tick's seal_context; state thread */
+    struct gw_destinations *destinations; /* destinations.h; the services' thread */
+    uint64_t followed;           /* atomic: bit per io thread that has followers (follow.c) */
+    uint64_t follow_told;        /* committing thread: up to where they have been woken */
     unsigned bills;              /* atomic: 1 while a report of cost.c is being made */
 };
 
@@ -352,6 +357,9 @@ struct gw_io {
     struct gw_gather *gather;         /* log lines on their way (lines.c); NULL until the first one */
     struct gw_call_meters *call_meters; /* meter_call.c; NULL: figures are off */
     struct gw_spans *spans;           /* otlp_trace.c; NULL: traces are not exported */
+    struct list followers;            /* follow.c */
+    size_t follower_count;
+    uint64_t follow_seen;             /* what was touched up to here has been looked at */
 };
 struct gw_io *gw_io_of(struct net_conn *conn);
 int gw_io_begin(struct gw_io *io);
@@ -446,6 +454,7 @@ struct weir_call {
     int64_t arrived_ns;               /* monotonic: when the message was here; 0: the monitor leaves this call out */
     size_t high;                      /* most bytes of the arena, as far as arena.high began anew since */
     size_t doc_bytes;                 /* JSON documents of its handler */
+    struct text asked;                /* the endpoint's address, while it is asked and when it has answered */
     int64_t handler_ns;               /* how long the handler ran; 0: it did not. While an endpoint is asked: since when, negative */
     int handler_code;                 /* what an endpoint's answer counts as; 0: `failed` counts */
     unsigned used_count;              /* of `used` */
@@ -622,6 +631,10 @@ void gw_on_request(struct gw_io *io, struct net_conn *conn, const struct http_re
 bool gw_page(struct net_conn *conn, const struct http_request *request);
 /* Splits "/<api>[/<stage>]/rest": the API or NULL; *stage index, *rest the remainder beginning with '/' or empty. */
 struct gw_api *gw_path_api(struct gateway *gateway, struct text path, uint8_t *stage, struct text *rest);
+/* The API whose own name the Host header gives, or NULL. */
+struct gw_api *gw_host_api(struct gateway *gateway, struct text host);
+/* The API of a request: by its own host and a stage, else by the path. With `alone` also by the host alone, which then has the whole path. */
+struct gw_api *gw_request_api(struct gateway *gateway, const struct http_request *request, bool alone, uint8_t *stage, struct text *rest);
 void gw_http_json(struct net_conn *conn, int status, struct text body);
 /* 429 with Retry-After and retryAfter. */
 void gw_http_limited(struct net_conn *conn, const char *message, int64_t retry_ms);
@@ -752,6 +765,11 @@ void gw_limit_fini(struct gw_io *io);
 void gw_buckets_destroy(struct gw_buckets *buckets);
 
 /* ---- policy.c: what a reload may change, in one immutable object ---- */
+struct gw_target { /* the endpoint of a route */
+    struct text url;
+    int64_t timeout_ms;
+    unsigned attempts;
+};
 struct gw_policy_api {
     struct text name;
     struct text *origins;    /* "*" for all; none: loopback origins */
@@ -759,6 +777,8 @@ struct gw_policy_api {
     struct gw_limits limits;
     bool limited;            /* messages are counted */
     struct jwt_keys *keys;   /* from secret or PEM; NULL with a JWKS or without tokens */
+    struct gw_target *target; /* by the number of the route; of those without an endpoint nothing is said */
+    size_t target_count;
 };
 struct gw_policy {
     struct arena arena;      /* holds all texts and arrays */
@@ -769,6 +789,10 @@ struct gw_policy {
     struct gw_key *keys;
     size_t key_count;
     bool admin_open;
+    struct text alarm_secret;
+    struct gw_outgoing outgoing;
+    struct text *webhooks;   /* what declared alarms name */
+    size_t webhook_count;
 };
 /* The first one, from the gateway's own configuration. ERR_* with a sentence. */
 int gw_policy_init(struct gateway *gateway, struct err *err);
@@ -779,6 +803,10 @@ static inline const struct gw_policy_api *gw_policy_of(const struct gw_io *io, c
 {
     return &io->policy->api[api->index];
 }
+/* Where the route's events go now. io thread. */
+const struct gw_target *gw_target_of(const struct gw_io *io, const struct gw_route *route);
+/* May a webhook of an alarm, or a request of an application, go there? The services' thread. */
+bool gw_outgoing_allowed(const struct gw_io *io, struct text url, bool alarm);
 /* No Origin, or one that the API allows. */
 bool gw_origin_allowed(const struct gw_io *io, const struct gw_api *api, struct text origin);
 

@@ -6,6 +6,8 @@
  * threads that got mail. So each of them is woken once per turn, however much happened in it.
  */
 #include "gateway/alarms.h"
+#include "gateway/destinations.h"
+#include "gateway/follow.h"
 #include "gateway/internal.h"
 #include "gateway/monitor.h"
 #include "gateway/otlp.h"
@@ -164,6 +166,8 @@ void gw_mail_abandon(struct gw_io *io)
 static void on_durable(void *context)
 {
     gw_live_durable(context);
+    gw_follow_durable(context);
+    gw_destinations_durable(context);
 }
 
 static void drop(void *effect)
@@ -335,6 +339,7 @@ int gateway_sinks(struct gateway *gateway, struct net_server *server, struct tic
 
 void gw_io_release_all(struct gateway *gateway)
 {
+    gw_destinations_end(gateway);
     gw_live_end(gateway);
     gw_figures_destroy(gateway);
     for (unsigned i = 0; gateway->io && i <= gateway->io_count; i++) {
@@ -356,8 +361,11 @@ int gw_io_begin(struct gw_io *io)
     int code = loop_inbox_add(io->loop, drain_mail, io);
     if (!code)
         code = loop_inbox_add(io->loop, drain_tick, io);
+    if (!code)
+        code = gw_follow_io_begin(io);
     if (!code && io->index == io->gateway->io_count) {
         gw_live_begin(io);
+        gw_destinations_begin(io);
         gw_console_begin(io);
         gw_alarms_begin(io);
         gw_figures_begin(io);
@@ -387,7 +395,7 @@ static void on_request(void *context, struct net_conn *net, const struct http_re
     uint8_t stage = 0;
     struct text rest;
     if (request->upgrade_websocket) {
-        struct gw_api *api = gw_path_api(io->gateway, request->path, &stage, &rest);
+        struct gw_api *api = gw_request_api(io->gateway, request, true, &stage, &rest);
         if (api && (rest.len == 0 || text_is(rest, "/"))) {
             gw_on_upgrade(io, net, api, stage, request);
             return;

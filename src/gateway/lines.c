@@ -9,6 +9,7 @@
 
 #define NAMES_MAX ((size_t)16 << 20) /* bytes of one API's names */
 #define SAY_EVERY_MS MINUTE_MS
+#define LINES_KEPT ((size_t)32 << 10) /* bytes of a thread's buffer that are kept between two seconds */
 
 /* ---- names ---- */
 
@@ -193,8 +194,10 @@ static struct text stream_of(struct gateway *gateway, int64_t now_ms)
 /* A call that runs again is counted again: it is a figure, not a bill's last digit. */
 static void count(struct gateway *gateway, struct gw_line_meters *meters, struct text group, const struct watch_log_event *event)
 {
+    struct gw_meters *state = gw_state_meters(gateway);
+    if (!state)
+        return; /* a meter that keeps nothing is its thread's, and the last lines are put when the state thread has ended */
     if (!meters->events) {
-        struct gw_meters *state = gw_state_meters(gateway);
         meters->events = gw_meter_of(state, GW_FIGURE_LOG_EVENTS_IN, group, TEXT_NONE, TEXT_NONE);
         meters->bytes = gw_meter_of(state, GW_FIGURE_LOG_BYTES_IN, group, TEXT_NONE, TEXT_NONE);
     }
@@ -202,33 +205,48 @@ static void count(struct gateway *gateway, struct gw_line_meters *meters, struct
     gw_meter_add(meters->bytes, (double)(event->message.len + WATCH_LOG_EVENT_COST), 1);
 }
 
-static int put_into(struct tick *tick, struct arena *arena, struct text group, struct text stream, const struct watch_log_event *event, uint32_t index, bool *dropped)
+/* What is no fault of the call's: a group or stream too many, packing that has not kept up. */
+static bool is_droppable(int code)
 {
-    struct watch_log_put put = {.group = group, .stream = stream, .event = event, .count = 1, .first_index = index, .flags = WATCH_LOG_CREATE};
-    int code = watch_log_put(tick, arena, &put);
-    if (code != ERR_FULL && code != ERR_INVALID && code != ERR_TOO_LARGE)
-        return code;
-    *dropped = true;
-    return 0;
+    return code == ERR_FULL || code == ERR_INVALID || code == ERR_TOO_LARGE;
+}
+
+/* Both groups refuse or one of them does: the other one has the line all the same. */
+static int put_apart(struct tick *tick, struct arena *arena, struct watch_log_put put, bool taken[2])
+{
+    struct text group[2] = {put.group, put.also};
+    int code = 0;
+    put.also = TEXT_NONE;
+    for (int i = 0; i < 2 && !code; i++) {
+        put.group = group[i];
+        code = watch_log_put(tick, arena, &put);
+        taken[i] = !code;
+        if (is_droppable(code))
+            code = 0;
+    }
+    return code;
 }
 
 int gw_lines_put(struct tick *tick, struct arena *arena, struct gw_lines *lines, struct text event, int64_t time_ms, uint32_t index)
 {
     struct gateway *gateway = lines->api->gateway;
-    struct text stream = stream_of(gateway, tick_now_ms(tick));
     struct watch_log_event one = {.place.time_ms = time_ms, .message = event};
-    bool dropped = false;
-    int code = put_into(tick, arena, lines->group, stream, &one, index, &dropped);
-    if (!code)
-        count(gateway, &lines->meters[0], lines->group, &one);
-    if (!code && lines->function_group.len) {
-        code = put_into(tick, arena, lines->function_group, stream, &one, index, &dropped);
-        if (!code)
-            count(gateway, &lines->meters[1], lines->function_group, &one);
-    }
-    if (dropped)
+    struct watch_log_put put = {.group = lines->group, .also = lines->function_group, .stream = stream_of(gateway, tick_now_ms(tick)), .event = &one, .count = 1, .first_index = index,
+        .flags = WATCH_LOG_CREATE};
+    bool two = put.also.len, taken[2] = {true, two};
+    int code = watch_log_put(tick, arena, &put);
+    if (is_droppable(code)) {
+        taken[0] = taken[1] = false;
+        code = two ? put_apart(tick, arena, put, taken) : 0;
         gw_lines_dropped(1);
-    return code;
+    }
+    if (code)
+        return code;
+    if (taken[0])
+        count(gateway, &lines->meters[0], lines->group, &one);
+    if (taken[1])
+        count(gateway, &lines->meters[1], lines->function_group, &one);
+    return 0;
 }
 
 /* ---- gathered ---- */
@@ -302,6 +320,10 @@ static void done(struct gw_work *work, struct net_conn *conn, int code)
         gw_lines_dropped(count_records(buf_text(&gather->flying)));
     }
     buf_clear(&gather->flying);
+    if (gather->flying.cap > LINES_KEPT) { /* a wave of connections is not followed by another one every second */
+        buf_fini(&gather->flying);
+        buf_init(&gather->flying, GW_LINES_BYTES_MAX);
+    }
 }
 
 static void hand_over(struct gw_io *io)

@@ -43,7 +43,7 @@ struct gw_meter {
 struct gw_meters *gw_meters_create(struct watch_tally *tally);
 void gw_meters_destroy(struct gw_meters *meters); /* NULL passes */
 /* The meter of a figure with these values of its dimensions (as many as it has; texts are copied): the same one for the same values, for as long as the meters live. Never NULL:
-   without room, or with meters NULL, one that keeps nothing. */
+   without room, or with meters NULL, one that keeps nothing; with NULL it is the calling thread's, not to be kept. */
 struct gw_meter *gw_meter_of(struct gw_meters *meters, enum gw_figure figure, struct text a, struct text b, struct text c);
 /* Ends the run and begins one of `value`. */
 void gw_meter_turn(struct gw_meter *meter, double value);

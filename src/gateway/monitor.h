@@ -29,8 +29,8 @@ struct gw_operation {
     struct gw_api *api;
     uint32_t index;                     /* among all operations of the gateway */
     bool declared;                      /* else it is a route's own */
-    bool judged;                        /* it has a threshold */
-    struct watch_thresholds thresholds;
+    bool judged;                        /* it has a threshold; atomic: a reload may change it */
+    struct watch_thresholds thresholds; /* likewise: gw_operation_thresholds */
     const struct weir_operation *decl;  /* NULL: a route's own */
     uint32_t figures;                   /* of decl */
     uint32_t places;                    /* of the figures: one for each value of a figure's second dimension */
@@ -71,6 +71,11 @@ struct weir_monitor {
 /* When the routes are compiled. ERR_INVALID with a sentence; ERR_MEMORY. */
 int gw_operations_compile(struct gw_api *api, struct err *err);
 void gw_operations_free(struct gw_api *api);
+/* As they are now; each of the three by itself, since a reload may be under way. Any thread. */
+struct watch_thresholds gw_operation_thresholds(const struct gw_operation *operation);
+/* The thresholds of a configuration that was read anew. ERR_INVALID with a sentence: it names what is not there (asked before anything changes). Main thread. */
+int gw_operations_check(struct gw_api *api, const struct gw_api_config *config, struct err *err);
+void gw_operations_reload(struct gw_api *api, const struct gw_api_config *config);
 /* A declared one; NULL: there is none. */
 struct gw_operation *gw_operation_find(struct gw_api *api, const char *name);
 
@@ -82,7 +87,7 @@ void gw_monitor_end_many(struct gw_io *io, struct weir_call *call, uint32_t weig
 /* Is each call of the route to be told? False: a sample will do, nothing is judged and no figure of its own is counted. */
 static inline bool gw_monitor_wants_all(const struct gw_route *route)
 {
-    return route->operation && (route->operation->declared || route->operation->judged);
+    return route->operation && (route->operation->declared || __atomic_load_n(&route->operation->judged, __ATOMIC_RELAXED));
 }
 /* A handler that runs again begins anew. */
 void gw_monitor_reset(struct weir_call *call);

@@ -176,16 +176,16 @@ static void judge_rate(const struct gw_completion *c, const struct sides *sides)
     struct watch_share share = {0};
     uint32_t kept_back;
     gw_operation_share(c->gateway, c->operation, &share);
-    double rate = watch_share_exceeds(&share, c->operation->thresholds.error_rate);
+    double most = gw_operation_thresholds(c->operation).error_rate, rate = watch_share_exceeds(&share, most);
     if (rate < 0 || !watch_gate_pass(&c->operation->rates, clock_mono_ms(), 1, &kept_back))
         return;
     count_breach(c, sides, WATCH_FIGURE_ERROR_RATE);
-    gw_breach_line(c, WATCH_FIGURE_ERROR_RATE, rate * 100, c->operation->thresholds.error_rate * 100, 0);
+    gw_breach_line(c, WATCH_FIGURE_ERROR_RATE, rate * 100, most * 100, 0);
 }
 
 static void judge(const struct gw_completion *c, const struct sides *sides)
 {
-    const struct watch_thresholds *thresholds = &c->operation->thresholds;
+    const struct watch_thresholds now = gw_operation_thresholds(c->operation), *thresholds = &now;
     unsigned exceeded = watch_thresholds_judge(thresholds, &c->figures);
     if (exceeded & 1u << WATCH_FIGURE_DURATION)
         breach(c, sides, WATCH_FIGURE_DURATION, (double)c->figures.duration_ns / NS_PER_MS, (double)thresholds->duration_ms, true);
@@ -212,9 +212,10 @@ void gw_completion_count(struct gw_completion *c)
             watch_tally_add(sides.tally, sides.gauge->place[figure][by], value[figure], c->weight ? c->weight : 1);
     if (operation->figures)
         count_figures(c, &sides);
-    if (operation->judged)
+    bool judged = __atomic_load_n(&operation->judged, __ATOMIC_RELAXED);
+    if (judged)
         judge(c, &sides);
-    if (!operation->declared && !operation->judged)
+    if (!operation->declared && !judged)
         return;
     bool warned = !c->figures.failed && c->fields && gw_completion_field(c, "warning", &warning);
     if (!(c->figures.failed || warned) || !watch_gate_pass(&operation->failures, clock_mono_ms(), GW_MONITOR_LINES, &kept_back))

@@ -76,8 +76,6 @@ static struct gw_operation *add(struct gw_api *api, struct text name, const stru
 {
     struct gw_operation *operation = &api->operations[api->operation_count++];
     *operation = (struct gw_operation){.name = name, .api = api, .index = api->gateway->operation_count++, .decl = decl, .declared = decl != NULL};
-    if (decl)
-        operation->thresholds = (struct watch_thresholds){decl->duration_max_ms, decl->memory_max, decl->error_rate_max};
     return operation;
 }
 
@@ -113,23 +111,72 @@ static int add_routes(struct gw_api *api, struct err *err)
     return 0;
 }
 
-/* Thresholds of the configuration: a route that is named there is looked at call by call, like a declared one. */
+/* ---- thresholds ---- */
+
+struct watch_thresholds gw_operation_thresholds(const struct gw_operation *operation)
+{
+    struct watch_thresholds now;
+    now.duration_ms = __atomic_load_n(&operation->thresholds.duration_ms, __ATOMIC_RELAXED);
+    now.memory = __atomic_load_n(&operation->thresholds.memory, __ATOMIC_RELAXED);
+    __atomic_load(&operation->thresholds.error_rate, &now.error_rate, __ATOMIC_RELAXED);
+    return now;
+}
+
+static void thresholds_set(struct gw_operation *operation, struct watch_thresholds fresh)
+{
+    __atomic_store_n(&operation->thresholds.duration_ms, fresh.duration_ms, __ATOMIC_RELAXED);
+    __atomic_store_n(&operation->thresholds.memory, fresh.memory, __ATOMIC_RELAXED);
+    __atomic_store(&operation->thresholds.error_rate, &fresh.error_rate, __ATOMIC_RELAXED);
+    __atomic_store_n(&operation->judged, has_threshold(&fresh), __ATOMIC_RELAXED);
+}
+
+static const struct gw_operation_config *config_of(const struct gw_api_config *config, struct text name)
+{
+    for (size_t i = 0; i < config->operation_count; i++)
+        if (text_equal(config->operations[i].name, name))
+            return &config->operations[i];
+    return NULL;
+}
+
+/* What the application declares, and over it what the configuration says. */
+static struct watch_thresholds thresholds_of(const struct gw_operation *operation, const struct gw_api_config *api)
+{
+    const struct gw_operation_config *config = config_of(api, operation->name);
+    struct watch_thresholds out = {0};
+    if (operation->decl)
+        out = (struct watch_thresholds){operation->decl->duration_max_ms, operation->decl->memory_max, operation->decl->error_rate_max};
+    if (config && config->duration_max_ms >= 0)
+        out.duration_ms = config->duration_max_ms;
+    if (config && config->memory_max >= 0)
+        out.memory = (size_t)config->memory_max;
+    if (config && config->error_rate_max >= 0)
+        out.error_rate = config->error_rate_max;
+    return out;
+}
+
+int gw_operations_check(struct gw_api *api, const struct gw_api_config *config, struct err *err)
+{
+    for (size_t i = 0; i < config->operation_count; i++)
+        if (!find(api, config->operations[i].name))
+            return err_set(err, ERR_INVALID, "API %.*s has no operation and no route of its own named %.*s", TEXT_FMT(api->config->name), TEXT_FMT(config->operations[i].name));
+    return 0;
+}
+
+void gw_operations_reload(struct gw_api *api, const struct gw_api_config *config)
+{
+    for (uint32_t i = 0; i < api->operation_count; i++)
+        thresholds_set(&api->operations[i], thresholds_of(&api->operations[i], config));
+}
+
+/* A route that is named in the configuration is looked at call by call, like a declared operation. */
 static int apply(struct gw_api *api, struct err *err)
 {
-    for (size_t i = 0; i < api->config->operation_count; i++) {
-        const struct gw_operation_config *config = &api->config->operations[i];
-        struct gw_operation *operation = find(api, config->name);
-        if (!operation)
-            return err_set(err, ERR_INVALID, "API %.*s has no operation and no route of its own named %.*s", TEXT_FMT(api->config->name), TEXT_FMT(config->name));
-        operation->declared = true;
-        if (config->duration_max_ms >= 0)
-            operation->thresholds.duration_ms = config->duration_max_ms;
-        if (config->memory_max >= 0)
-            operation->thresholds.memory = (size_t)config->memory_max;
-        if (config->error_rate_max >= 0)
-            operation->thresholds.error_rate = config->error_rate_max;
-    }
-    return 0;
+    int code = gw_operations_check(api, api->config, err);
+    for (uint32_t i = 0; i < api->operation_count && !code; i++)
+        api->operations[i].declared = api->operations[i].declared || config_of(api->config, api->operations[i].name);
+    if (!code)
+        gw_operations_reload(api, api->config);
+    return code;
 }
 
 int gw_operations_compile(struct gw_api *api, struct err *err)
@@ -154,8 +201,6 @@ int gw_operations_compile(struct gw_api *api, struct err *err)
         code = add_routes(api, err);
     if (!code)
         code = apply(api, err);
-    for (uint32_t i = 0; i < api->operation_count; i++)
-        api->operations[i].judged = has_threshold(&api->operations[i].thresholds);
     return code;
 }
 

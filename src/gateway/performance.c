@@ -180,7 +180,7 @@ static void write_windows(struct reading *r, const struct sums *three, const str
 
 static void write_thresholds(struct reading *r)
 {
-    const struct watch_thresholds *thresholds = &r->operation->thresholds;
+    const struct watch_thresholds now = gw_operation_thresholds(r->operation), *thresholds = &now;
     json_name(r->w, "thresholds");
     json_begin_object(r->w);
     if (thresholds->duration_ms)

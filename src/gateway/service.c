@@ -7,6 +7,7 @@
  */
 #include "gateway/alarms.h"
 #include "gateway/internal.h"
+#include "gateway/log_deliver.h"
 #include "gateway/monitor.h"
 #include "gateway/records.h"
 #include "base/cursor.h"
@@ -15,6 +16,7 @@
 #include "watch/metric.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdlib.h>
 
 #define RETRY_FIRST_MS 500
@@ -29,6 +31,7 @@ struct gw_service {
     struct gateway *gateway;
     struct gw_io *io;
     pthread_t thread;
+    sem_t begun;
     struct list requests; /* all durable requests known, for the end */
     struct loop_timer again;                        /* of the answers that met a full disk */
     struct weir_call *again_first, *again_last;     /* no more than there are requests */
@@ -195,6 +198,11 @@ static void durable_send(struct durable *durable)
 {
     struct gw_service *service = durable->service;
     struct fetch_header headers[FETCH_HEADERS_MAX];
+    if (!gw_outgoing_allowed(service->io, durable->url, text_is(durable->then, GW_ALARM_THEN))) {
+        counter_add(COUNTER_fetch_forbidden, 1);
+        durable_answer(durable, 0, ERR_FORBIDDEN, TEXT_NONE);
+        return;
+    }
     if (!gw_circuit_allow(service->io, durable->url)) {
         durable_retry(durable);
         return;
@@ -215,7 +223,7 @@ static void durable_send(struct durable *durable)
     struct text secret = durable->bearer.len ? bearer_of(durable, &bearer) : TEXT_NONE;
     if (secret.len)
         headers[count++] = (struct fetch_header){TEXT("Authorization"), secret};
-    if (text_is(durable->then, GW_ALARM_THEN) && gw_alarm_sign(service->gateway, durable->body, signature))
+    if (text_is(durable->then, GW_ALARM_THEN) && gw_alarm_sign(service->io->policy->alarm_secret, durable->body, signature))
         headers[count++] = (struct fetch_header){TEXT(GW_ALARM_SIGNATURE), text_of(signature)};
     struct fetch_request request = {
         .method = durable->method,
@@ -432,6 +440,8 @@ int gw_on_deferred(void *context, struct tick *tick, struct tick_call *base, str
     struct gateway *gateway = context;
     if (text_is(name, GW_RECORDS_SWEEP))
         return gw_records_sweep(tick, base->arena, payload);
+    if (text_is(name, WATCH_LOG_DELIVER))
+        return gw_log_deliver(gateway, tick, payload);
     if (text_starts(name, TEXT(WATCH_LOG_DEFERRED)))
         return watch_log_deferred(tick, name, payload);
     if (text_is(name, WATCH_SWEEP))
@@ -541,6 +551,7 @@ static void *service_main(void *context)
     for (size_t i = 0; i < service->gateway->api_count; i++)
         if (service->gateway->apis[i].jwks)
             jwks_want_refresh(service->gateway->apis[i].jwks, false, clock_wall_ms());
+    sem_post(&service->begun);
     loop_run(service->io->loop);
     return NULL;
 }
@@ -550,7 +561,8 @@ int gw_service_start(struct gateway *gateway, struct err *err)
     struct gw_service *service = calloc(1, sizeof(*service));
     if (!service)
         return err_set(err, ERR_MEMORY, "no memory for the services");
-    struct fetch_options options = {.in_flight_max = 256, .queue_max = 2048, .body_max = 32 << 20, .timeout_max_ms = 300000};
+    struct fetch_options options = {.in_flight_max = 256, .queue_max = 2048, .body_max = 32 << 20, .timeout_max_ms = 300000,
+        .link_local = gateway->config.outgoing.link_local};
     int code = fetch_pool_create(&options, &gateway->fetch, err);
     if (code) {
         free(service);
@@ -561,13 +573,17 @@ int gw_service_start(struct gateway *gateway, struct err *err)
     list_init(&service->requests);
     loop_timer_init(&service->again, on_again);
     gateway->service = service;
+    sem_init(&service->begun, 0, 0);
     if (pthread_create(&service->thread, NULL, service_main, service)) {
+        sem_destroy(&service->begun);
         fetch_pool_destroy(gateway->fetch);
         gateway->fetch = NULL;
         gateway->service = NULL;
         free(service);
         return err_set(err, ERR_MEMORY, "cannot start the services' thread");
     }
+    while (sem_wait(&service->begun)) /* sockets, which are next, find everything that lives on it */
+        ;
     return 0;
 }
 
@@ -593,6 +609,7 @@ void gw_service_stop(struct gateway *gateway)
     }
     while (!list_empty(&service->requests))
         durable_free(LIST_ENTRY(service->requests.next, struct durable, link));
+    sem_destroy(&service->begun);
     free(service);
     gateway->service = NULL;
 }

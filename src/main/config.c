@@ -160,6 +160,7 @@ int config_finish(struct config *config, struct err *err)
         .alarms = config->alarms,
         .alarm_count = config->alarm_count,
         .alarm_secret = config->alarm_secret,
+        .outgoing = config->outgoing,
         .log_applications = config->log_applications,
         .public_url = config->public_url,
         .data_folder = config->data,

@@ -45,6 +45,7 @@ struct config {
     uint32_t connections_max, accept_rate_max;
     size_t body_max;
     const char *certificate_file, *key_file;
+    bool tls_only;
     struct text *proxies;
     size_t proxy_count;
     bool proxy_protocol;
@@ -66,6 +67,7 @@ struct config {
     struct weir_alarm *alarms; /* of the server */
     size_t alarm_count;
     struct text alarm_secret;  /* of alarms' webhooks */
+    struct gw_outgoing outgoing;
     struct gw_key *keys;
     size_t key_count;
     bool development_keys;

@@ -166,6 +166,40 @@ static void read_stages(struct reader *r, const struct key *key, const struct do
         api->stages[api->stage_count++] = TEXT("prod");
 }
 
+/* A name as the Host header gives it, without a port. It is kept in lower case. */
+static void add_host(struct reader *r, const struct doc *node, struct gw_api_config *api)
+{
+    if (!expect_text(r, node, "a host"))
+        return;
+    struct text host = arena_copy(r->arena, node->text);
+    char *bytes = (char *)host.data;
+    if (!bytes || host.len > GW_HOST_NAME_MAX || strspn(bytes, NAME_CHARACTERS) != host.len) {
+        problem(r, node, "a host is a name such as game.example.com, without a port, not '%.80s'", node->text.data);
+        return;
+    }
+    for (size_t i = 0; i < host.len; i++)
+        bytes[i] = bytes[i] >= 'A' && bytes[i] <= 'Z' ? (char)(bytes[i] + 32) : bytes[i];
+    for (size_t a = 0; a < r->config->api_count; a++)
+        for (size_t i = 0; i < r->config->apis[a].gateway.host_count; i++)
+            if (text_equal(r->config->apis[a].gateway.hosts[i], host))
+                problem(r, node, "the host '%.80s' is given twice", bytes);
+    api->hosts[api->host_count++] = host;
+}
+
+static void read_hosts(struct reader *r, const struct key *key, const struct doc *value, void *field)
+{
+    struct gw_api_config *api = field;
+    if (value->kind == DOC_MAPPING || value->count > GW_HOSTS_MAX) {
+        problem(r, value, "'%s' takes %s", key->name, key->form);
+        return;
+    }
+    api->host_count = 0;
+    if (value->kind == DOC_SCALAR)
+        add_host(r, value, api);
+    for (const struct doc *node = value->kind == DOC_SEQUENCE ? value->first : NULL; node; node = node->next)
+        add_host(r, node, api);
+}
+
 /* ---- rates ---- */
 
 static bool take_number(const char **at, double *out)
@@ -362,6 +396,7 @@ static const char *const slow_words[] = {"disconnect", "drop-oldest", "latest", 
         {"authInBand", "true or false", "with jwt: the token may come as the first message (default false)", read_flag, API(auth_in_band), 0, 0, NULL, NULL},         \
         {"jwt", "keys and values", "what tokens are checked against; without a key: the development secret", read_jwt, API(jwt), 0, 0, jwt_keys, NULL},               \
         {"stages", "list of 1 to 8 names", "the first is meant when the path has none (default [prod])", read_stages, 0, 0, 0, NULL, NULL},                           \
+        {"hosts", "a name, or a list of 1 to 8", "names of its own: there the path needs no API's name, /<stage> or nothing (default: none)", read_hosts, 0, 0, 0, NULL, NULL},    \
         {"origins", "an origin, a list of origins, or *", "whose pages may connect (default: pages of loopback)", read_origins, 0, 0, 0, NULL, NULL},                  \
         {"slowReaders", "disconnect, drop-oldest or latest", "what happens when a connection's queue is full (default disconnect)", read_word, API(ws.slow), 0, 0,    \
             NULL, slow_words},                                                                                                                                        \

@@ -143,6 +143,7 @@ static void read_proxies(struct reader *r, const struct key *key, const struct d
 static const struct key tls_keys[] = {
     {"certificate", "path", "PEM, the chain, leaf first", read_file, IN(config, certificate_file), 0, 0, NULL, NULL},
     {"key", "path", "PEM, its private key", read_file, IN(config, key_file), 0, 0, NULL, NULL},
+    {"only", "true or false", "plain connections are refused (default false)", read_flag, IN(config, tls_only), 0, 0, NULL, NULL},
     {0},
 };
 /* ---- encryption ---- */
@@ -269,11 +270,12 @@ static const struct key server_keys[] = {
     {"metrics", "keys and values", "metrics (docs/metrics.md)", read_inside, 0, 0, 0, metric_keys, NULL},
     {"otlp", "keys and values", "export to a collector by OTLP/HTTP (docs/otlp.md)", read_otlp, IN(config, otlp), 0, 0, otlp_keys, NULL},
     {"recovery", "keys and values", "restoring tables to points in time", read_inside, 0, 0, 0, recovery_keys, NULL},
-    {"exchange", "path", "the folder of exports and imports (ExportTableToPointInTime, ImportTable); without it there are none", read_path, IN(config, exchange), 0, 4000, NULL, NULL},
+    {"exchange", "path", "the folder of exports and imports (ExportTableToPointInTime, ImportTable, CreateExportTask); without it there are none", read_path, IN(config, exchange), 0, 4000, NULL, NULL},
     {"cost", "keys and values", "what `weir cost` reckons with", read_inside, 0, 0, 0, cost_keys, NULL},
     {"limits", "keys and values", "of the whole server", read_inside, 0, 0, 0, limit_keys, NULL},
     {"alarms", "list", "alarms of the server, made when it starts (docs/alarms.md)", read_server_alarms, 0, 0, 0, alarm_keys, NULL},
     {"alarmWebhook", "keys and values", "what webhooks of alarms are signed with (default: they are not signed)", read_alarm_webhook, 0, 0, 0, alarm_webhook_keys, NULL},
+    {"outgoing", "keys and values", "where webhooks of alarms and requests of applications may go (docs/security.md)", read_inside, 0, 0, 0, outgoing_keys, NULL},
     {"apps", "all, a list of names, or names with settings", "compiled-in applications to mount", read_apps, 0, 0, 0, app_keys, NULL},
     {"dashboards", "list of dashboards", "put at start (docs/dashboards.md)", read_dashboards, 0, 0, 0, dashboard_keys, NULL},
     {"apis", "names with keys and values", "APIs declared here", read_apis, 0, 0, 0, api_keys, NULL},
@@ -299,6 +301,8 @@ static void read_root(struct reader *r, const struct doc *root)
     read_keys(r, root, server_keys, r->config);
     if (!r->config->certificate_file != !r->config->key_file)
         problem(r, doc_get(root, "tls"), "'tls' has a certificate and a key");
+    if (r->config->tls_only && !r->config->certificate_file)
+        problem(r, doc_get(root, "tls"), "'only' needs a certificate and a key");
     if (r->config->proxy_protocol && !r->config->proxy_count)
         problem(r, doc_get(root, "proxyProtocol"), "'proxyProtocol' needs 'trustedProxies': nobody else may tell another address");
 }

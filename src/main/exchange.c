@@ -8,6 +8,7 @@
 #include "main/import_source.h"
 #include "base/arena.h"
 #include "base/json.h"
+#include "watch/log_export.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -212,4 +213,8 @@ const struct job_forms exchange_forms = {
     .import_begin = on_import_begin,
     .import_next = on_import_next,
     .import_end = on_import_end,
+    .logs_begin = watch_log_export_begin,
+    .logs_step = watch_log_export_step,
+    .logs_end = watch_log_export_end,
+    .logs_abandon = watch_log_export_abandon,
 };

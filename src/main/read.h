@@ -93,6 +93,8 @@ void read_api_alarms(struct reader *r, const struct key *key, const struct doc *
 void read_server_alarms(struct reader *r, const struct key *key, const struct doc *value, void *field);
 void read_alarm_webhook(struct reader *r, const struct key *key, const struct doc *value, void *field);
 extern const struct key alarm_keys[], alarm_webhook_keys[];
+/* Where requests that alarms and applications ask for may go; field is the struct config. */
+extern const struct key outgoing_keys[];
 /* A name of a table, as a problem; {env} and {stage} may stand in it. */
 bool expect_table_name(struct reader *r, const struct doc *node);
 extern const struct key api_keys[], app_keys[], table_keys[], index_keys[], registry_keys[], stream_keys[], kinesis_keys[], live_keys[];

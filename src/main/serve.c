@@ -11,6 +11,7 @@
 #include "main/server.h"
 
 #include "base/clock.h"
+#include "gateway/alarms.h"
 #include "base/log.h"
 #include <errno.h>
 #include <malloc.h>
@@ -120,9 +121,41 @@ static void add_dashboards(struct buf *line, const struct config *config, const 
 {
     const struct gateway_config *gateway = &config->gateway;
     for (size_t i = 0; i < gateway->dashboard_count; i++)
-        buf_add_format(line, "%s\"%.*s\":\"http://%s/#dashboards/%.*s\"", i ? "," : ",\"dashboards\":{", TEXT_FMT(gateway->dashboards[i].name), host,
+        buf_add_format(line, "%s\"%.*s\":\"http%s://%s/#dashboards/%.*s\"", i ? "," : ",\"dashboards\":{", TEXT_FMT(gateway->dashboards[i].name), config->tls_only ? "s" : "", host,
             TEXT_FMT(gateway->dashboards[i].name));
     if (gateway->dashboard_count)
+        buf_add_char(line, '}');
+}
+
+static void add_table(struct buf *line, const struct config *config, const struct gw_api_config *api, const struct weir_table *table, bool *any)
+{
+    struct arena arena;
+    arena_init(&arena, 1024, 64 << 10);
+    struct text name = gw_alarm_text(&arena, config->environment, api, table->name);
+    buf_add_format(line, "%s\"%.*s\"", *any ? "," : "", TEXT_FMT(name));
+    *any = true;
+    arena_fini(&arena);
+}
+
+/* What was mounted: paths, stages, tables. Names of all three are letters, digits and a few signs. */
+static void add_apis(struct buf *line, const struct config *config)
+{
+    const struct gateway_config *gateway = &config->gateway;
+    for (size_t i = 0; i < gateway->api_count; i++) {
+        const struct gw_api_config *api = &gateway->apis[i];
+        bool any = false;
+        buf_add_format(line, "%s\"%.*s\":{\"path\":\"/%.*s\",\"stages\":[", i ? "," : ",\"apis\":{", TEXT_FMT(api->name), TEXT_FMT(api->name));
+        for (size_t s = 0; s < api->stage_count; s++)
+            buf_add_format(line, "%s\"%.*s\"", s ? "," : "", TEXT_FMT(api->stages[s]));
+        buf_add_text(line, TEXT("],\"tables\":["));
+        if (api->registry.table)
+            add_table(line, config, api, api->registry.table, &any);
+        for (size_t t = 0; t < api->table_count; t++)
+            if (api->tables[t] != api->registry.table)
+                add_table(line, config, api, api->tables[t], &any);
+        buf_add_text(line, TEXT("]}"));
+    }
+    if (gateway->api_count)
         buf_add_char(line, '}');
 }
 
@@ -133,11 +166,14 @@ static void announce(const struct config *config, uint16_t port)
     struct buf line;
     bool v6 = strchr(config->address, ':') != NULL;
     snprintf(host, sizeof(host), "%s%s%s:%u", v6 ? "[" : "", config->address, v6 ? "]" : "", port);
-    buf_init(&line, 1 << 20);
-    buf_add_format(&line, "{\"listening\":\"%s\",\"http\":\"http://%s\",\"ws\":\"ws://%s\"", host, host, host);
+    buf_init(&line, 8 << 20);
+    buf_add_format(&line, "{\"listening\":\"%s\"", host);
+    if (!config->tls_only)
+        buf_add_format(&line, ",\"http\":\"http://%s\",\"ws\":\"ws://%s\"", host, host);
     if (config->certificate_file)
         buf_add_format(&line, ",\"https\":\"https://%s\",\"wss\":\"wss://%s\"", host, host);
     add_dashboards(&line, config, host);
+    add_apis(&line, config);
     buf_add_text(&line, TEXT("}\n"));
     if (write(STDOUT_FILENO, line.data, line.len) != (ssize_t)line.len)
         log_warn("main", "the address could not be written to standard output: %s", strerror(errno));
@@ -171,7 +207,7 @@ static void reload(const struct arguments *arguments, struct server *server)
     config_init(&fresh);
     int code = configure(arguments, &fresh);
     if (code)
-        log_error("main", "SIGHUP: the configuration is not right; keys, origins and rates stay as they are");
+        log_error("main", "SIGHUP: the configuration is not right; all settings stay as they are");
     server_reload(server, code ? NULL : &fresh);
     config_fini(&fresh);
 }
@@ -279,7 +315,7 @@ const struct command command_serve = {
     .words = "",
     .summary = "runs the server",
     .more = "The first line on standard output is one JSON object with the addresses; logs go to standard error.\n"
-            "SIGTERM and SIGINT drain and stop, a second one stops at once; SIGHUP reads the certificate, keys, origins and rates again.\n",
+            "SIGTERM and SIGINT drain and stop, a second one stops at once; SIGHUP reads the certificate, keys, origins, rates, endpoints, thresholds and secrets again.\n",
     .options = options,
     .run = run,
 };

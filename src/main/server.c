@@ -17,6 +17,7 @@
 #include "main/exchange.h"
 #include "main/exit.h"
 #include "main/folder.h"
+#include "main/lineage_file.h"
 #include "net/tls.h"
 #include "tick/job.h"
 #include "watch/query_jobs.h"
@@ -119,7 +120,10 @@ static int open_data(struct server *server, struct err *err)
     if (code)
         return code;
     code = tick_recover(server->store, server->journal, &records, err);
-    return code ? code : open_jobs(server, err);
+    if (code)
+        return code;
+    lineage_open(data, journal_last(server->journal), &server->lineage);
+    return open_jobs(server, err);
 }
 
 static int open_gateway(struct server *server, struct config *config, struct err *err)
@@ -127,6 +131,7 @@ static int open_gateway(struct server *server, struct config *config, struct err
     config->gateway.store = server->store;
     config->gateway.journal = server->journal;
     config->gateway.jobs = server->jobs;
+    config->gateway.lineage = &server->lineage;
     int query_code = watch_queries_create(&server->queries, server->store, config->gateway.account, err);
     if (query_code)
         return query_code;
@@ -163,6 +168,7 @@ static int open_net(struct server *server, struct err *err)
         .trusted_count = config->proxy_count,
         .proxy_protocol = config->proxy_protocol,
         .tls = server->tls,
+        .tls_only = server->tls && config->tls_only,
     };
     gateway_net_events(server->gateway, &events);
     return net_server_create(&server->net, &net, &events, err);
@@ -273,9 +279,9 @@ void server_reload(struct server *server, const struct config *fresh)
     if (!fresh)
         return;
     if (gateway_reload(server->gateway, &fresh->gateway, &err))
-        log_error("main", "SIGHUP: the old keys, origins and rates stay in use: %s", err.text);
+        log_error("main", "SIGHUP: the old settings stay in use: %s", err.text);
     else
-        log_info("main", "SIGHUP: keys, origins and rates were reloaded; other settings take a restart");
+        log_info("main", "SIGHUP: secrets, thresholds, endpoints, keys, origins and rates were reloaded; other settings take a restart");
 }
 
 void server_stop(struct server *server)

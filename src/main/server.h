@@ -5,6 +5,7 @@
 #ifndef WEIR_MAIN_SERVER_H
 #define WEIR_MAIN_SERVER_H
 
+#include "gateway/lineage.h"
 #include "main/config.h"
 
 struct server {
@@ -22,6 +23,7 @@ struct server {
     struct watch_queries *queries;
     struct tick_sink *sinks;            /* the gateway's, and one more for the jobs */
     struct backup_server *backup;
+    struct lineage lineage;
     bool net_started, gateway_started, tick_started;
 };
 

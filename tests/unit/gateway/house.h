@@ -164,6 +164,17 @@ static UNUSED void house_advance(struct house *h, int64_t ms)
     fetch_wakeup(h->gateway->fetch);
 }
 
+/* Waits for a condition while the time goes on, for what comes after a second or two. Fast for five seconds of it, then about as fast as real time: on a slow machine nothing that is
+   under way may run out of time meanwhile. Whether the condition holds is for the caller to assert. */
+#define HOUSE_UNTIL(h, condition)                                                                                                                                                      \
+    do {                                                                                                                                                                               \
+        for (int waited = 0; !(condition) && waited < 60000; waited++) {                                                                                                               \
+            if (waited < 50 || waited % 100 == 0)                                                                                                                                      \
+                house_advance(h, 100);                                                                                                                                                 \
+            nap();                                                                                                                                                                     \
+        }                                                                                                                                                                              \
+    } while (0)
+
 /* A socket; extra: further header lines. Answers the status in *status when that is given, and no socket then unless it is 101. */
 static UNUSED int house_socket_with(struct house *h, const char *path, const char *extra, int *status)
 {
@@ -229,8 +240,9 @@ static UNUSED size_t house_rows(struct house *h, uint8_t space)
 
 enum backend_mood { BACKEND_ANSWERS, BACKEND_SILENT, BACKEND_DIES, BACKEND_FAILS };
 struct backend {
-    struct fixture f;
+    struct fixture f; /* first: on_io_start takes it for the fixture */
     atomic_int mood, asked;
+    struct net_conn *newest; /* its thread's */
     char answer[512];
     char url[64];
     char authorization[256]; /* of the last request; set before asked is counted */
@@ -244,6 +256,7 @@ static UNUSED void backend_on_request(void *context, struct net_conn *conn, cons
         if (text_equal_nocase(request->header[i].name, TEXT("authorization")))
             snprintf(b->authorization, sizeof(b->authorization), "%.*s", TEXT_FMT(request->header[i].value));
     int mood = atomic_load(&b->mood);
+    b->newest = conn;
     if (mood == BACKEND_ANSWERS)
         net_http_respond(conn, 200, TEXT_NONE, text_of(b->answer), 0);
     else if (mood == BACKEND_FAILS)
@@ -276,10 +289,22 @@ static UNUSED void backend_start(struct backend *b)
 {
     memset(b, 0, sizeof(*b));
     fixture_init(&b->f);
-    b->f.events = (struct net_events){.context = b, .on_request = backend_on_request, .on_message = backend_on_message, .on_close = backend_on_close};
+    b->f.events = (struct net_events){.context = b, .on_request = backend_on_request, .on_message = backend_on_message, .on_close = backend_on_close, .on_io_start = on_io_start};
     fixture_start(&b->f);
     snprintf(b->answer, sizeof(b->answer), "fine");
     snprintf(b->url, sizeof(b->url), "http://127.0.0.1:%u/hook", net_server_port(b->f.server));
+}
+
+static UNUSED void backend_abort(struct fixture *f, void *context)
+{
+    (void)f;
+    net_conn_abort(((struct backend *)context)->newest);
+}
+
+/* Whoever waits for the newest answer has waited for nothing. */
+static UNUSED void backend_drop(struct backend *b)
+{
+    fixture_run(&b->f, backend_abort, b);
 }
 
 static UNUSED void backend_stop(struct backend *b)

@@ -103,7 +103,7 @@ static void message_event_of_somebody(void **state)
     call->identity = gw_identity_create(TEXT("ada"), TEXT("Ada"), TEXT("ada@example.org"), TEXT("admin"), NULL, 0);
     call->identity->proven = true;
     assert_event("{\"requestContext\":{\"routeKey\":\"send\",\"messageId\":\"BFaT1fALoAMF5kA=\"," TAIL("MESSAGE")
-                 "\"authorizer\":{\"principalId\":\"ada\",\"userId\":\"ada\",\"userName\":\"Ada\",\"userEmail\":\"ada@example.org\",\"userRole\":\"admin\",\"proven\":true},"
+                 "\"authorizer\":{\"principalId\":\"ada\",\"userId\":\"ada\",\"userName\":\"Ada\",\"userEmail\":\"ada@example.org\",\"userRole\":\"admin\",\"groups\":[],\"proven\":true},"
                  END ",\"body\":\"hi\",\"isBase64Encoded\":false}");
 }
 

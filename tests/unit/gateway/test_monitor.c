@@ -189,10 +189,7 @@ static double count_of(const char *metric, const char *handler)
 /* A completion is counted after its answer has left, and put within a second. */
 static void until(const char *metric, const char *handler, double count)
 {
-    for (int i = 0; i < 3000 && count_of(metric, handler) < count; i++) {
-        house_advance(&house, 100);
-        nap();
-    }
+    HOUSE_UNTIL(&house, count_of(metric, handler) >= count);
     if (count_of(metric, handler) != count)
         fail_msg("%s of %s: %g instead of %g", metric, handler, seen.count, count);
 }
@@ -239,10 +236,7 @@ static int lines_with(const char *name, const char *word)
 
 static void until_lines(const char *group, const char *word, int count)
 {
-    for (int i = 0; i < 3000 && lines_with(group, word) < count; i++) {
-        house_advance(&house, 100);
-        nap();
-    }
+    HOUSE_UNTIL(&house, lines_with(group, word) >= count);
     assert_int_equal(lines_with(group, word), count);
 }
 
