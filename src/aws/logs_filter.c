@@ -91,6 +91,8 @@ int logs_put_filter_perform(struct aws_call *call, struct store_view *view, stru
     struct filter *filter = call->state;
     struct watch_log_group group;
     int code = logs_group(call, view, &group);
+    if (!code && group.log_class != WATCH_LOG_STANDARD)
+        code = logs_fail_class(call, &group);
     if (!code)
         code = format_row(call, filter, tick_now_ms(tick));
     if (code)

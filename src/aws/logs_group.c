@@ -7,6 +7,9 @@
 
 int logs_create_group_prepare(struct aws_call *call)
 {
+    struct text name = aws_param_text(call->in, "logGroupName");
+    if (name.len >= 4 && text_equal_nocase(text_make(name.data, 4), TEXT("aws/")))
+        return aws_fail(call, LOGS_INVALID, "Log groups starting with AWS/ are reserved for AWS.");
     return logs_group_prepare(call);
 }
 
@@ -20,7 +23,8 @@ static enum watch_log_class class_of(const struct aws_call *call)
 int logs_create_group_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
 {
     const struct text *name = call->state;
-    struct watch_log_group group = {.name = *name, .log_class = class_of(call)};
+    struct watch_log_group group = {.name = *name, .log_class = class_of(call), .guarded = aws_param_true(call->in, "deletionProtectionEnabled"),
+        .kms_key = aws_param_text(call->in, "kmsKeyId")};
     (void)view;
     int code = logs_tags_add(call, &group, shape_get(call->in, "tags"));
     if (code)
@@ -37,8 +41,62 @@ int logs_delete_group_perform(struct aws_call *call, struct store_view *view, st
     int code = logs_group(call, view, &group);
     if (code)
         return code;
+    if (group.guarded)
+        return logs_fail_guarded(call, &group);
     code = watch_log_group_delete(tick, call->arena, &group);
     return code ? logs_fail(call, code) : 0;
+}
+
+int logs_fail_guarded(struct aws_call *call, const struct watch_log_group *group)
+{
+    return aws_fail(call, AWS_VALIDATION, "Deletion protection is enabled for log group %.*s. Disable it before you delete.", TEXT_FMT(group->name));
+}
+
+/* ---- what is kept of a group: its key, its guard ---- */
+
+static int keep_group(struct aws_call *call, struct tick *tick, struct watch_log_group *group)
+{
+    int code = watch_log_group_put(tick, group);
+    return code ? logs_fail(call, code) : 0;
+}
+
+/* The group is named by its name or as a resource, one of both. */
+int logs_key_prepare(struct aws_call *call)
+{
+    struct text name = aws_param_text(call->in, "logGroupName"), arn = aws_param_text(call->in, "resourceIdentifier");
+    if (!name.data == !arn.data)
+        return aws_fail(call, LOGS_INVALID, "Exactly one of logGroupName and resourceIdentifier must be given.");
+    return name.data ? logs_group_prepare(call) : logs_arn_prepare(call, "resourceIdentifier");
+}
+
+static int set_key(struct aws_call *call, struct store_view *view, struct tick *tick, struct text key)
+{
+    struct watch_log_group group;
+    int code = logs_group(call, view, &group);
+    if (code)
+        return code;
+    group.kms_key = key;
+    return keep_group(call, tick, &group);
+}
+
+int logs_associate_key_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
+{
+    return set_key(call, view, tick, aws_param_text(call->in, "kmsKeyId"));
+}
+
+int logs_disassociate_key_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
+{
+    return set_key(call, view, tick, TEXT_NONE);
+}
+
+int logs_put_guard_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
+{
+    struct watch_log_group group;
+    int code = logs_group(call, view, &group);
+    if (code)
+        return code;
+    group.guarded = aws_param_true(call->in, "deletionProtectionEnabled");
+    return keep_group(call, tick, &group);
 }
 
 /* ---- retention ---- */
@@ -98,10 +156,10 @@ struct listing {
     int wanted_class; /* -1: any */
 };
 
-static bool contains_nocase(struct text text, struct text part)
+static bool contains(struct text text, struct text part)
 {
     for (size_t at = 0; at + part.len <= text.len; at++)
-        if (text_equal_nocase(text_make(text.data + at, part.len), part))
+        if (text_equal(text_make(text.data + at, part.len), part))
             return true;
     return false;
 }
@@ -117,7 +175,7 @@ static bool is_identified(struct aws_call *call, const struct json *identifiers,
 
 static bool is_listed(struct listing *list, const struct watch_log_group *group)
 {
-    if (list->pattern.len && !contains_nocase(group->name, list->pattern))
+    if (list->pattern.len && !contains(group->name, list->pattern))
         return false;
     if (list->identifiers && !is_identified(list->call, list->identifiers, group))
         return false;
@@ -126,7 +184,6 @@ static bool is_listed(struct listing *list, const struct watch_log_group *group)
 
 static int list_group(void *context, const struct watch_log_group *group)
 {
-    static const char *const classes[] = {"STANDARD", "INFREQUENT_ACCESS", "DELIVERY"};
     struct listing *list = context;
     struct json_writer *w = &list->call->w;
     int64_t bytes;
@@ -149,8 +206,12 @@ static int list_group(void *context, const struct watch_log_group *group)
     logs_write_i64(w, "metricFilterCount", group->filters);
     logs_write_text(w, "arn", all);
     logs_write_i64(w, "storedBytes", bytes);
-    logs_write_text(w, "logGroupClass", text_of(classes[group->log_class <= WATCH_LOG_DELIVERY ? group->log_class : 0]));
+    if (group->kms_key.len)
+        logs_write_text(w, "kmsKeyId", group->kms_key);
+    logs_write_text(w, "logGroupClass", text_of(logs_class_name(group->log_class)));
     logs_write_text(w, "logGroupArn", arn);
+    json_name(w, "deletionProtectionEnabled");
+    json_bool(w, group->guarded);
     json_end_object(w);
     return 0;
 }

@@ -22,6 +22,18 @@ int logs_fail(struct aws_call *call, int code)
     }
 }
 
+const char *logs_class_name(enum watch_log_class log_class)
+{
+    static const char *const names[] = {"STANDARD", "INFREQUENT_ACCESS", "DELIVERY"};
+    return names[log_class <= WATCH_LOG_DELIVERY ? log_class : 0];
+}
+
+int logs_fail_class(struct aws_call *call, const struct watch_log_group *group)
+{
+    return aws_fail(call, LOGS_OPERATION, "The operation is not valid on the specified resource. Log group %.*s is of the class %s.", TEXT_FMT(group->name),
+        logs_class_name(group->log_class));
+}
+
 static int violation(struct aws_call *call, struct text value, const char *member, const char *pattern)
 {
     return aws_fail(call, LOGS_INVALID, "1 validation error detected: Value '%.*s' at '%s' failed to satisfy constraint: Member must satisfy regular expression pattern: %s",
@@ -69,6 +81,12 @@ static bool arn_take_apart(struct text arn, struct text *name)
     return watch_log_group_name_valid(rest);
 }
 
+bool logs_name_of(struct text identifier, struct text *name)
+{
+    *name = identifier;
+    return text_starts(identifier, TEXT("arn:")) ? arn_take_apart(identifier, name) : watch_log_group_name_valid(identifier);
+}
+
 int logs_group_name(struct aws_call *call, struct text *name)
 {
     struct text by_name = aws_param_text(call->in, "logGroupName"), by_id = aws_param_text(call->in, "logGroupIdentifier");
@@ -106,7 +124,12 @@ int logs_group_prepare(struct aws_call *call)
 
 int logs_resource_prepare(struct aws_call *call)
 {
-    struct text *name = arena_zalloc(call->arena, sizeof(*name)), arn = aws_param_text(call->in, "resourceArn");
+    return logs_arn_prepare(call, "resourceArn");
+}
+
+int logs_arn_prepare(struct aws_call *call, const char *member)
+{
+    struct text *name = arena_zalloc(call->arena, sizeof(*name)), arn = aws_param_text(call->in, member);
     if (!name)
         return aws_no_memory(call);
     call->state = name;

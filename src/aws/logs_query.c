@@ -194,13 +194,46 @@ static void write_double(struct json_writer *w, const char *name, uint64_t value
     json_double(w, (double)value);
 }
 
+struct results {
+    struct aws_call *call;
+    uint64_t from;
+    int64_t max; /* negative: all */
+};
+
+/* Some of the rows, when that was asked for: the result is JSON already, so it is taken apart again. */
+static int write_page(struct results *results, struct text rows)
+{
+    struct aws_call *call = results->call;
+    struct arena_mark mark = arena_mark(call->arena);
+    const struct json *root;
+    uint64_t number = 0, end = results->from + (uint64_t)results->max;
+    int code = json_parse(call->arena, rows, 0, &root, NULL);
+    if (code)
+        return code;
+    json_begin_array(&call->w);
+    for (const struct json *row = root->first; row && number < end; row = row->next)
+        if (number++ >= results->from)
+            json_value(&call->w, row);
+    json_end_array(&call->w);
+    bool more = end < root->count && results->max;
+    arena_rewind(call->arena, mark);
+    if (more)
+        logs_write_token(call, 'R', arena_format(call->arena, "%llu", (unsigned long long)end));
+    return 0;
+}
+
 static int show_results(void *context, const struct watch_query_seen *seen)
 {
-    struct json_writer *w = context;
+    struct results *results = context;
+    struct json_writer *w = &results->call->w;
+    bool paged = seen->rows.len && (results->max >= 0 || results->from);
     json_begin_object(w);
     logs_write_text(w, "queryLanguage", TEXT("CWLI"));
     json_name(w, "results");
-    json_raw(w, seen->rows.len ? seen->rows : TEXT("[]"));
+    if (!paged)
+        json_raw(w, seen->rows.len ? seen->rows : TEXT("[]"));
+    else if (write_page(results, seen->rows))
+        return ERR_MEMORY;
     json_name(w, "statistics");
     json_begin_object(w);
     write_double(w, "recordsMatched", seen->totals.matched);
@@ -223,14 +256,31 @@ static int no_such_query(struct aws_call *call)
     return aws_fail(call, LOGS_NOT_FOUND, "Query '%.*s' does not exist.", (int)(id.len > 100 ? 100 : id.len), id.data);
 }
 
+int logs_query_results_prepare(struct aws_call *call)
+{
+    struct results *results = arena_zalloc(call->arena, sizeof(*results));
+    struct text token;
+    if (!results)
+        return aws_no_memory(call);
+    call->state = results;
+    results->call = call;
+    results->max = logs_integer(call, "maxItems", -1);
+    int code = logs_token(call, 'R', &token);
+    if (code || !token.data)
+        return code;
+    if (results->max < 0)
+        results->max = WATCH_QUERY_LIMIT_MAX;
+    return text_to_u64(token, UINT32_MAX, &results->from) ? aws_fail(call, LOGS_INVALID, "The specified nextToken is invalid.") : 0;
+}
+
 int logs_query_results_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
 {
     (void)view;
     (void)tick;
     if (!call->config->queries)
         return no_queries(call);
-    int code = watch_queries_look(call->config->queries, aws_param_text(call->in, "queryId"), show_results, &call->w);
-    return code == ERR_NOT_FOUND ? no_such_query(call) : code;
+    int code = watch_queries_look(call->config->queries, aws_param_text(call->in, "queryId"), show_results, call->state);
+    return code == ERR_NOT_FOUND ? no_such_query(call) : code == ERR_MEMORY ? aws_no_memory(call) : code;
 }
 
 int logs_stop_query_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
@@ -303,6 +353,7 @@ static int show_query(void *context, const struct watch_query_seen *seen)
     logs_write_text(w, "status", text_of(status_name(seen->status)));
     logs_write_i64(w, "createTime", seen->created_ms);
     logs_write_text(w, "logGroupName", seen->group[0]);
+    write_double(w, "bytesScanned", seen->totals.bytes);
     json_end_object(w);
     return 0;
 }
@@ -324,4 +375,54 @@ int logs_describe_queries_perform(struct aws_call *call, struct store_view *view
         logs_write_token(call, 'q', text_of(describe.last));
     json_end_object(&call->w);
     return 0;
+}
+
+/* ---- ListLogGroupsForQuery ---- */
+
+struct query_groups {
+    struct aws_call *call;
+    uint64_t from;
+    int64_t limit;
+};
+
+int logs_query_groups_prepare(struct aws_call *call)
+{
+    struct query_groups *list = arena_zalloc(call->arena, sizeof(*list));
+    struct text token;
+    if (!list)
+        return aws_no_memory(call);
+    call->state = list;
+    list->call = call;
+    list->limit = logs_integer(call, "maxResults", 500);
+    int code = logs_token(call, 'G', &token);
+    if (code || !token.data)
+        return code;
+    return text_to_u64(token, WATCH_QUERY_SOURCES_MAX, &list->from) ? aws_fail(call, LOGS_INVALID, "The specified nextToken is invalid.") : 0;
+}
+
+static int show_groups(void *context, const struct watch_query_seen *seen)
+{
+    struct query_groups *list = context;
+    struct json_writer *w = &list->call->w;
+    size_t at = list->from;
+    json_begin_object(w);
+    json_name(w, "logGroupIdentifiers");
+    json_begin_array(w);
+    for (int64_t i = 0; i < list->limit && at < seen->groups; i++)
+        json_text(w, seen->group[at++]);
+    json_end_array(w);
+    if (at < seen->groups)
+        logs_write_token(list->call, 'G', arena_format(list->call->arena, "%zu", at));
+    json_end_object(w);
+    return 0;
+}
+
+int logs_query_groups_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
+{
+    (void)view;
+    (void)tick;
+    if (!call->config->queries)
+        return no_queries(call);
+    int code = watch_queries_look(call->config->queries, aws_param_text(call->in, "queryId"), show_groups, call->state);
+    return code == ERR_NOT_FOUND ? no_such_query(call) : code;
 }

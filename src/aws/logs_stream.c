@@ -28,6 +28,8 @@ int logs_delete_stream_perform(struct aws_call *call, struct store_view *view, s
         code = logs_stream(call, view, &group, aws_param_text(call->in, "logStreamName"), &stream);
     if (code)
         return code;
+    if (group.guarded)
+        return logs_fail_guarded(call, &group);
     code = watch_log_stream_delete(tick, call->arena, &group, &stream);
     return code ? logs_fail(call, code) : 0;
 }

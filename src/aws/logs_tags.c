@@ -1,4 +1,4 @@
-/* Tags of groups, by name (TagLogGroup and its kin) and by ARN (TagResource and its kin). */
+/* Tags of groups, by name (TagLogGroup and its kin), and of groups and destinations by ARN (TagResource and its kin). */
 #include "aws/logs.h"
 
 static struct watch_log_tag *find_tag(struct watch_log_group *group, struct text key)
@@ -31,8 +31,57 @@ int logs_tags_add(struct aws_call *call, struct watch_log_group *group, const st
     return 0;
 }
 
-static int keep(struct aws_call *call, struct tick *tick, struct watch_log_group *group)
+/* ---- what has them ---- */
+
+struct tagged {
+    struct text group; /* first: logs_group reads it; data NULL: */
+    struct text destination;
+};
+
+#define OF_DESTINATION ":destination:"
+
+/* The name behind ":destination:" in an ARN of this service. */
+static struct text destination_of(struct text arn)
 {
+    if (!text_starts(arn, TEXT("arn:aws:logs:")))
+        return TEXT_NONE;
+    for (size_t at = 0; at + sizeof(OF_DESTINATION) <= arn.len; at++)
+        if (memcmp(arn.data + at, OF_DESTINATION, sizeof(OF_DESTINATION) - 1) == 0)
+            return text_make(arn.data + at + sizeof(OF_DESTINATION) - 1, arn.len - at - sizeof(OF_DESTINATION) + 1);
+    return TEXT_NONE;
+}
+
+int logs_tagged_prepare(struct aws_call *call)
+{
+    struct text arn = aws_param_text(call->in, "resourceArn"), destination = destination_of(arn);
+    struct tagged *tagged = arena_zalloc(call->arena, sizeof(*tagged));
+    int code = !tagged ? aws_no_memory(call) : destination.data ? aws_may(call, call->op->name, arn) : logs_resource_prepare(call);
+    if (code)
+        return code;
+    if (destination.data)
+        tagged->destination = destination;
+    else
+        tagged->group = *(struct text *)call->state;
+    call->state = tagged;
+    return 0;
+}
+
+/* Operations by name have a struct text alone as their state. */
+static struct text destination_in(const struct aws_call *call)
+{
+    return shape_get(call->in, "resourceArn") ? ((const struct tagged *)call->state)->destination : TEXT_NONE;
+}
+
+static int find(struct aws_call *call, struct store_view *view, struct watch_log_group *group)
+{
+    struct text destination = destination_in(call);
+    return destination.data ? logs_destination_tags_get(call, view, destination, group) : logs_group(call, view, group);
+}
+
+static int keep(struct aws_call *call, struct store_view *view, struct tick *tick, struct watch_log_group *group)
+{
+    if (destination_in(call).data)
+        return logs_destination_tags_put(call, view, tick, group);
     int code = watch_log_group_put(tick, group);
     return code ? logs_fail(call, code) : 0;
 }
@@ -40,16 +89,16 @@ static int keep(struct aws_call *call, struct tick *tick, struct watch_log_group
 int logs_tag_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
 {
     struct watch_log_group group;
-    int code = logs_group(call, view, &group);
+    int code = find(call, view, &group);
     if (!code)
         code = logs_tags_add(call, &group, shape_get(call->in, "tags"));
-    return code ? code : keep(call, tick, &group);
+    return code ? code : keep(call, view, tick, &group);
 }
 
 static int remove_tags(struct aws_call *call, struct store_view *view, struct tick *tick, const char *member)
 {
     struct watch_log_group group;
-    int code = logs_group(call, view, &group);
+    int code = find(call, view, &group);
     if (code)
         return code;
     for (const struct json *key = shape_get(call->in, member)->first; key; key = key->next) {
@@ -57,7 +106,7 @@ static int remove_tags(struct aws_call *call, struct store_view *view, struct ti
         if (tag)
             *tag = group.tag[--group.tags];
     }
-    return keep(call, tick, &group);
+    return keep(call, view, tick, &group);
 }
 
 int logs_untag_group_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
@@ -75,7 +124,7 @@ int logs_list_tags_perform(struct aws_call *call, struct store_view *view, struc
     struct watch_log_group group;
     struct json_writer *w = &call->w;
     (void)tick;
-    int code = logs_group(call, view, &group);
+    int code = find(call, view, &group);
     if (code)
         return code;
     json_begin_object(w);

@@ -11,7 +11,7 @@ const aws = existsSync('/usr/bin/aws') ? '/usr/bin/aws' : 'aws'
 const environment = { ...process.env, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test', AWS_DEFAULT_REGION: 'us-east-1', AWS_PAGER: '', AWS_EC2_METADATA_DISABLED: 'true' }
 
 async function shell(server, args) {
-  const { stdout } = await promisify(execFile)(aws, ['logs', ...args, '--endpoint-url', server.http, '--output', 'json'], { env: environment, timeout: 60000 })
+  const { stdout } = await promisify(execFile)(aws, ['logs', ...args, '--endpoint-url', server.http, '--output', 'json'], { env: environment, timeout: 300000 })
   return stdout ? JSON.parse(stdout) : undefined
 }
 
@@ -51,7 +51,7 @@ test('aws logs tail --follow', async (t) => {
   await until('what was there is shown', () => out.includes('before'))
   for (const message of ['first', 'second']) {
     await put(message)
-    await until('a new line is shown', () => out.includes(message), { within: 30000 })
+    await until('a new line is shown', () => out.includes(message))
   }
   child.kill('SIGINT')
   assert.deepEqual(out.trim().split('\n').map((line) => line.split(' ').at(-1)), ['before', 'first', 'second'], 'each line once')

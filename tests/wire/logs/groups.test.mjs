@@ -33,7 +33,9 @@ test('groups', async (t) => {
   }
   assert.deepEqual(names, Array.from({ length: 60 }, (_, i) => `many/${String(i).padStart(2, '0')}`))
   assert.equal((await ok(server, 'DescribeLogGroups', { logGroupNamePrefix: 'many/' })).logGroups.length, 50)
-  assert.deepEqual((await ok(server, 'DescribeLogGroups', { logGroupNamePattern: 'RIDDLE' })).logGroups.map((g) => g.logGroupName), ['/aws/lambda/riddle-rush'])
+  assert.deepEqual((await ok(server, 'DescribeLogGroups', { logGroupNamePattern: 'lambda/riddle' })).logGroups.map((g) => g.logGroupName), ['/aws/lambda/riddle-rush'])
+  assert.deepEqual((await ok(server, 'DescribeLogGroups', { logGroupNamePattern: 'RIDDLE' })).logGroups, []) // case matters
+  await fails(server, 'CreateLogGroup', { logGroupName: 'aws/mine' }, INVALID, 'Log groups starting with AWS/ are reserved for AWS.')
   assert.deepEqual((await ok(server, 'DescribeLogGroups', { logGroupIdentifiers: [arn('many/03'), 'many/04'] })).logGroups.map((g) => g.logGroupName), ['many/03', 'many/04'])
   await fails(server, 'DescribeLogGroups', { logGroupNamePrefix: 'a', logGroupNamePattern: 'b' }, INVALID, /mutually exclusive/)
   await fails(server, 'DescribeLogGroups', { nextToken: 'nonsense' }, INVALID, 'The specified nextToken is invalid.')

@@ -16,7 +16,7 @@ const aws = existsSync('/usr/bin/aws') ? '/usr/bin/aws' : 'aws'
 const environment = { ...process.env, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test', AWS_DEFAULT_REGION: 'us-east-1', AWS_PAGER: '', AWS_EC2_METADATA_DISABLED: 'true' }
 
 async function shell(server, args) {
-  const { stdout } = await promisify(execFile)(aws, ['logs', ...args, '--endpoint-url', server.http, '--output', 'json'], { env: environment, timeout: 60000 })
+  const { stdout } = await promisify(execFile)(aws, ['logs', ...args, '--endpoint-url', server.http, '--output', 'json'], { env: environment, timeout: 300000 })
   return stdout ? JSON.parse(stdout) : undefined
 }
 
@@ -123,10 +123,10 @@ test('aws logs tail --follow of a function', async (t) => {
   t.after(() => child.kill('SIGKILL'))
   let out = ''
   child.stdout.on('data', (piece) => (out += piece))
-  await until('what was there is shown', () => out.includes('"metricName":"before"'), { within: 30000 })
+  await until('what was there is shown', () => out.includes('"metricName":"before"'))
   for (const metricName of ['first', 'second']) {
     await say(metricName)
-    await until('a new line is shown', () => out.includes(`"metricName":"${metricName}"`), { within: 30000 })
+    await until('a new line is shown', () => out.includes(`"metricName":"${metricName}"`))
   }
   child.kill('SIGINT')
   await socket.close(1000)
