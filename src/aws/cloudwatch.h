@@ -3,7 +3,7 @@
  *
  * cloudwatch.c the table of operations · cloudwatch_shapes.c the shapes of their requests · cloudwatch_param.c parameters and what is wrong with them · cloudwatch_put.c
  * PutMetricData · cloudwatch_list.c ListMetrics · cloudwatch_get.c GetMetricStatistics · cloudwatch_data.c, cloudwatch_page.c GetMetricData ·
- * cloudwatch_dashboard.c dashboards
+ * cloudwatch_dashboard.c dashboards · cloudwatch_anomaly.c anomaly detectors · cloudwatch_insight.c Contributor Insights
  */
 #ifndef WEIR_AWS_CLOUDWATCH_H
 #define WEIR_AWS_CLOUDWATCH_H
@@ -52,15 +52,20 @@ int cw_unit(struct cw_check *check, const struct json *object, const char *at);
 /* "<at><member><number>." in `out`, which has room for it: where a parameter stands. */
 void cw_place(char *out, size_t size, const char *at, struct text member, size_t number);
 void cw_metric(struct cw_check *check, const struct json *object, const char *at, struct text space, struct watch_name *name);
+/* A list of dimensions; an empty or absent one leaves the name alone. */
+void cw_dimensions(struct cw_check *check, const struct json *list, const char *at, struct watch_name *name);
 int64_t cw_period(struct cw_check *check, const struct json *object, const char *at, bool required);
 int cw_fail(struct aws_call *call, int code, const struct err *err); /* a failure of watch */
 /* "Dimensions" and their like, as answers have them. */
 void cw_write_dimensions(struct json_writer *w, const struct watch_name *name);
 void cw_write_time(struct json_writer *w, int64_t s);
 
+/* Parts of the requests of anomaly detectors that are kept. */
+extern const struct shape cw_shape_detector_settings, cw_shape_characteristics, cw_shape_single_detector, cw_shape_math_detector;
 /* Shapes and steps, named by the table of operations. */
 #define CW_SHAPES(X) X(put_metric_data) X(get_metric_statistics) X(get_metric_data) X(list_metrics) \
-    X(put_dashboard) X(get_dashboard) X(list_dashboards) X(delete_dashboards)
+    X(put_dashboard) X(get_dashboard) X(list_dashboards) X(delete_dashboards) X(put_anomaly_detector) X(delete_anomaly_detector) X(describe_anomaly_detectors) \
+    X(put_insight_rule) X(describe_insight_rules) X(delete_insight_rules) X(enable_insight_rules) X(disable_insight_rules) X(get_insight_rule_report)
 #define X(name) extern const struct shape cw_shape_##name;
 CW_SHAPES(X)
 #undef X

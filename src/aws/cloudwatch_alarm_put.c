@@ -2,8 +2,10 @@
  * PutMetricAlarm and PutCompositeAlarm: what was asked for is checked on the io thread and becomes the map that the alarm keeps; the tick only looks whether it fits what is there.
  */
 #include "aws/cloudwatch_alarm.h"
+#include "aws/cloudwatch_data.h"
 
-#include "watch/math.h"
+#include "watch/data.h"
+#include "watch/math_tree.h"
 #include <math.h>
 #include <stdio.h>
 
@@ -213,45 +215,59 @@ static void check_stat(struct cw_check *check, const struct json *stat, const ch
         cw_note(check, CW_INVALID, "The value %.*s for parameter %sStat is not supported.", TEXT_FMT(name), at);
 }
 
-static void check_expression(struct cw_check *check, const struct json *query, struct text id)
+/* A function stands somewhere in it. */
+static bool calls(const struct math_expr *expr, enum math_function function)
 {
-    const struct math_expr *expr;
-    struct err err = {0};
-    struct text text = aws_param_text(query, "Expression");
-    int code = math_parse(check->call->arena, text, &expr, &err);
-    if (code)
-        cw_note(check, AWS_VALIDATION, "Error in expression '%.*s': %s", TEXT_FMT(id), code == ERR_MEMORY ? "out of memory" : err.text);
-    for (size_t i = 0; !code && i + 6 <= text.len; i++)
-        if (text_equal_nocase(text_make(text.data + i, 6), TEXT("SEARCH"))) {
-            cw_note(check, AWS_VALIDATION, "SEARCH is not supported on alarms.");
-            return;
-        }
-    for (size_t i = 0; !code && i + 22 <= text.len; i++)
-        if (text_equal_nocase(text_make(text.data + i, 22), TEXT("ANOMALY_DETECTION_BAND"))) {
-            cw_note(check, AWS_VALIDATION, "Anomaly detection is not supported here.");
-            return;
-        }
+    if (expr->node == NODE_CALL && expr->function == function)
+        return true;
+    for (const struct math_expr *at = expr->first; at; at = at->next)
+        if (calls(at, function))
+            return true;
+    return false;
 }
 
-static bool is_id(struct text id)
+struct referring {
+    struct cw_check *check;
+    struct text id;             /* of the expression */
+};
+
+/* Ids begin with a small letter; what does not is a word of a function. */
+static int on_reference(void *context, struct text id)
 {
-    for (size_t i = 0; i < id.len; i++) {
-        char c = id.data[i];
-        bool lower = c >= 'a' && c <= 'z', other = (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-        if (!lower && !(i && other))
-            return false;
-    }
-    return id.len > 0;
+    struct referring *r = context;
+    if (!id.len || id.data[0] < 'a' || id.data[0] > 'z')
+        return 0;
+    for (const struct json *at = shape_get(r->check->call->in, "Metrics")->first; at; at = at->next)
+        if (text_equal(aws_param_text(at, "Id"), id))
+            return 0;
+    cw_note(r->check, AWS_VALIDATION, "Error in expression '%.*s': There is no query with the id %.*s", TEXT_FMT(r->id), TEXT_FMT(id));
+    return 0;
+}
+
+static void check_expression(struct cw_check *check, const struct json *query, const char *at, struct text id)
+{
+    struct watch_data_query parsed = {.expression = aws_param_text(query, "Expression")};
+    struct err err = {0};
+    int code = parsed.expression.len ? watch_data_parse(check->call->arena, &parsed, &err) : err_set(&err, ERR_SYNTAX, "it is empty");
+    if (code)
+        cw_note(check, AWS_VALIDATION, "Error in expression '%.*s': %s", TEXT_FMT(id), code == ERR_MEMORY ? "out of memory" : err.text);
+    else if (parsed.expr && calls(parsed.expr, MATH_SEARCH))
+        cw_note(check, AWS_VALIDATION, "SEARCH is not supported on alarms.");
+    else if (parsed.expr)
+        math_ids(parsed.expr, on_reference, &(struct referring){check, id});
+    if (parsed.select && !shape_get(query, "Period"))
+        cw_note(check, CW_MISSING, "The parameter %sPeriod is required.", at);
 }
 
 static void check_query(struct cw_check *check, const struct json *query, size_t number, int64_t *period, size_t *returned, size_t *stats)
 {
     const struct json *stat = shape_get(query, "MetricStat"), *expression = shape_get(query, "Expression"), *wanted = shape_get(query, "ReturnData");
+    struct text threshold = aws_param_text(check->call->in, "ThresholdMetricId");
     char at[64], place[96];
     snprintf(at, sizeof(at), "Metrics.member.%zu.", number);
     snprintf(place, sizeof(place), "%sMetricStat.", at);
     struct text id = cw_text(check, query, at, "Id", 255, true);
-    if (id.len && !is_id(id))
+    if (id.len && !watch_data_id_valid(id))
         cw_note(check, CW_INVALID, "The value %.*s for parameter %sId is not matching the expected pattern ^[a-z][a-zA-Z0-9_]*$.", TEXT_FMT(id), at);
     for (const struct json *other = shape_get(check->call->in, "Metrics")->first; other != query; other = other->next)
         if (id.len && text_equal(aws_param_text(other, "Id"), id))
@@ -261,9 +277,9 @@ static void check_query(struct cw_check *check, const struct json *query, size_t
     else if (stat)
         check_stat(check, stat, place, period);
     else
-        check_expression(check, query, id);
+        check_expression(check, query, at, id);
     *stats += stat != NULL;
-    *returned += !wanted || wanted->type == JSON_TRUE;
+    *returned += (!wanted || wanted->type == JSON_TRUE) && !text_equal(id, threshold);
 }
 
 static void check_math(struct cw_check *check, const struct json *metrics, int64_t *period)
@@ -305,15 +321,36 @@ static void check_word(struct cw_check *check, const char *member, const char *c
     cw_note(check, AWS_VALIDATION, "Value '%.*s' for %s is not one of [%s]", (int)(value.len < 100 ? value.len : 100), value.data, member, list);
 }
 
+/* ThresholdMetricId names a band among the Metrics. */
+static void check_band(struct cw_check *check, struct text id)
+{
+    const struct json *metrics = shape_get(check->call->in, "Metrics"), *found = NULL;
+    const struct math_expr *expr;
+    if (!id.data) {
+        cw_note(check, CW_MISSING, "The parameter ThresholdMetricId is required: the ComparisonOperator is about a band.");
+        return;
+    }
+    for (const struct json *at = metrics ? metrics->first : NULL; at && !found; at = at->next)
+        found = text_equal(aws_param_text(at, "Id"), id) ? at : NULL;
+    struct text text = aws_param_text(found, "Expression");
+    bool band = text.len && math_parse(check->call->arena, text, &expr, NULL) == 0 && expr->node == NODE_CALL && expr->function == MATH_ANOMALY_DETECTION_BAND;
+    if (!band && !check->fault)
+        cw_note(check, AWS_VALIDATION, "ThresholdMetricId %.*s must be the Id of an ANOMALY_DETECTION_BAND in Metrics.", (int)(id.len < 100 ? id.len : 100), id.data);
+}
+
 static void check_comparison(struct cw_check *check)
 {
-    struct text comparison = aws_param_text(check->call->in, "ComparisonOperator");
+    struct text comparison = aws_param_text(check->call->in, "ComparisonOperator"), threshold_id = aws_param_text(check->call->in, "ThresholdMetricId");
     bool band = text_is(comparison, "LessThanLowerOrGreaterThanUpperThreshold") || text_is(comparison, "LessThanLowerThreshold") || text_is(comparison, "GreaterThanUpperThreshold");
     double threshold;
     if (!comparison.len)
         cw_note(check, CW_MISSING, "The parameter ComparisonOperator is required.");
-    if (band || shape_get(check->call->in, "ThresholdMetricId"))
-        cw_note(check, CW_INVALID, "Anomaly detection is not supported here: ComparisonOperator %.*s and ThresholdMetricId have no model to go by.", TEXT_FMT(comparison));
+    if (threshold_id.data && shape_get(check->call->in, "Threshold"))
+        cw_note(check, CW_COMBINATION, "The parameters Threshold and ThresholdMetricId are mutually exclusive and you have specified both.");
+    else if (threshold_id.data && !band && comparison.len)
+        cw_note(check, AWS_VALIDATION, "ComparisonOperator %.*s does not go with ThresholdMetricId.", TEXT_FMT(comparison));
+    else if (band || threshold_id.data)
+        check_band(check, threshold_id);
     else if (cw_number(check, check->call->in, "", "Threshold", true, &threshold) && threshold != 0 && fabs(threshold) < 1e-100)
         cw_note(check, CW_INVALID, "The parameter Threshold is too close to 0.");
 }

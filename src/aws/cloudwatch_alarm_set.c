@@ -2,6 +2,8 @@
 #include "aws/cloudwatch_alarm.h"
 
 #include "base/codec.h"
+#include "watch/insight.h"
+#include "watch/keep.h"
 
 const struct watch_alarm_house *cwa_house(const struct aws_call *call)
 {
@@ -197,7 +199,18 @@ int cwa_delete_alarms_perform(struct aws_call *call, struct store_view *view, st
 struct tagging {
     struct text name;
     const struct attr *tags;
+    bool rule;                 /* of Contributor Insights, else an alarm */
 };
+
+/* arn:aws:cloudwatch:REGION:ACCOUNT:insight-rule/NAME: the name, or nothing. */
+static struct text rule_of_arn(struct text arn)
+{
+    ptrdiff_t at = 3;
+    for (int colon = 1; colon < 5 && at >= 0; colon++)
+        at = text_find(arn, ':', (size_t)at + 1);
+    struct text rest = at < 0 || !text_starts(arn, TEXT("arn:")) ? TEXT_NONE : text_make(arn.data + at + 1, arn.len - (size_t)at - 1);
+    return text_starts(rest, TEXT("insight-rule/")) ? text_make(rest.data + 13, rest.len - 13) : TEXT_NONE;
+}
 
 static int read_resource(struct cw_check *check, struct tagging **out)
 {
@@ -209,9 +222,12 @@ static int read_resource(struct cw_check *check, struct tagging **out)
         return ERR_MEMORY;
     }
     call->state = *out = tagging;
-    tagging->name = watch_alarm_of_arn(arn);
+    tagging->name = rule_of_arn(arn);
+    tagging->rule = tagging->name.len > 0;
+    if (!tagging->rule)
+        tagging->name = watch_alarm_of_arn(arn);
     if (arn.len && tagging->name.data == arn.data)
-        cw_note(check, CW_INVALID, "The value %.*s for parameter ResourceARN is no ARN of an alarm.", (int)(arn.len < 200 ? arn.len : 200), arn.data);
+        cw_note(check, CW_INVALID, "The value %.*s for parameter ResourceARN is no ARN of an alarm or of an Insights rule.", (int)(arn.len < 200 ? arn.len : 200), arn.data);
     return 0;
 }
 
@@ -254,9 +270,10 @@ int cwa_list_tags_for_resource_prepare(struct aws_call *call)
 static int get_tagged(struct aws_call *call, struct store_view *view, struct watch_alarm *alarm)
 {
     const struct tagging *tagging = call->state;
-    int code = watch_alarm_get(view, call->arena, tagging->name, alarm);
+    *alarm = (struct watch_alarm){.name = tagging->name};
+    int code = tagging->rule ? cw_insight_tags(call, view, tagging->name, &alarm->tags) : watch_alarm_get(view, call->arena, tagging->name, alarm);
     if (code == ERR_NOT_FOUND)
-        return aws_fail(call, CW_RESOURCE_NOT_FOUND, "The alarm %.*s does not exist.", TEXT_FMT(tagging->name));
+        return aws_fail(call, CW_RESOURCE_NOT_FOUND, "The %s %.*s does not exist.", tagging->rule ? "rule" : "alarm", TEXT_FMT(tagging->name));
     return code ? cwa_fail(call, code, NULL) : 0;
 }
 
@@ -265,7 +282,8 @@ static int keep_tags(struct aws_call *call, struct tick *tick, const struct watc
     struct err err = {0};
     if (tags && tags->count > WATCH_ALARM_TAGS_MAX)
         return aws_fail(call, CW_INVALID, "A resource cannot have more than %d tags.", WATCH_ALARM_TAGS_MAX);
-    int code = watch_alarm_set_tags(tick, call->arena, alarm, tags, &err);
+    const struct tagging *tagging = call->state;
+    int code = tagging->rule ? cw_insight_tag(call, tick, tagging->name, tags) : watch_alarm_set_tags(tick, call->arena, alarm, tags, &err);
     return code ? cwa_fail(call, code, &err) : cwa_done(call);
 }
 

@@ -22,8 +22,8 @@ static const struct shape statistic = {.type = SHAPE_STRING, .values = "SampleCo
 static const struct shape comparison = {.type = SHAPE_STRING,
     .values = "LessThanThreshold, LessThanLowerThreshold, GreaterThanUpperThreshold, LessThanOrEqualToThreshold, GreaterThanThreshold, LessThanLowerOrGreaterThanUpperThreshold, "
               "GreaterThanOrEqualToThreshold"};
-static const struct shape alarm_type = {.type = SHAPE_STRING, .values = "CompositeAlarm, MetricAlarm"};
-static const struct shape history_type = {.type = SHAPE_STRING, .values = "Action, StateUpdate, ConfigurationUpdate"};
+static const struct shape alarm_type = {.type = SHAPE_STRING, .values = "CompositeAlarm, LogAlarm, MetricAlarm"};
+static const struct shape history_type = {.type = SHAPE_STRING, .values = "Action, AlarmContributorAction, AlarmContributorStateUpdate, StateUpdate, ConfigurationUpdate"};
 static const struct shape scan_by = {.type = SHAPE_STRING, .values = "TimestampDescending, TimestampAscending"};
 LIST(actions, action, WATCH_ALARM_ACTIONS_MAX);
 LIST(alarm_names, alarm_name, CWA_NAMES_MAX);
@@ -60,3 +60,4 @@ REQUEST(delete_alarms, {"AlarmNames", &alarm_names, false});
 REQUEST(tag_resource, {"ResourceARN", &resource, false}, {"Tags", &tags, false});
 REQUEST(untag_resource, {"ResourceARN", &resource, false}, {"TagKeys", &tag_keys, false});
 REQUEST(list_tags_for_resource, {"ResourceARN", &resource, false});
+REQUEST(describe_alarm_contributors, {"AlarmName", &alarm_name, false}, {"NextToken", &string, false});

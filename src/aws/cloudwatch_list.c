@@ -61,6 +61,9 @@ int cw_list_metrics_prepare(struct aws_call *call)
     if (recently.data && !text_is(recently, "PT3H"))
         cw_note(&check, CW_INVALID, "The parameter RecentlyActive must be a value in the set [ PT3H ].");
     listing->since_ms = clock_wall_ms() - WATCH_SEEN_MS - (recently.len ? RECENT_MS : WATCH_ACTIVE_MS);
+    struct text owner = aws_param_text(call->in, "OwningAccount");
+    if (owner.len && !text_equal(owner, call->config->account))
+        listing->since_ms = INT64_MAX; /* there is one account */
     listing->owners = aws_param_true(call->in, "IncludeLinkedAccounts");
     return cw_check_end(&check);
 }

@@ -6,6 +6,7 @@
 
 #include "base/codec.h"
 #include "base/hash.h"
+#include "watch/label.h"
 #include <stdio.h>
 
 /* What a token belongs to. */
@@ -66,7 +67,7 @@ static void write_points(struct page *page, const struct math_series *series, ui
     }
 }
 
-static void write_messages(struct page *page, const struct data_query *query)
+static void write_messages(struct page *page, const struct watch_data_query *query)
 {
     if (!query->partial)
         return;
@@ -81,7 +82,16 @@ static void write_messages(struct page *page, const struct data_query *query)
     json_end_array(page->w);
 }
 
-static void write_result(struct page *page, const struct data_query *query, const struct math_series *series)
+/* Dynamic labels are of the whole series, whichever page it is told on. */
+static struct text label_of(struct page *page, const struct watch_data_query *query, const struct math_series *series)
+{
+    const struct data *data = page->data;
+    struct watch_label label = {.text = data->label[query - data->query], .plain = series->label.len ? series->label : query->id, .series = series,
+        .region = data->call->config->region, .account = data->call->config->account, .now_ms = data->now_ms, .offset_min = data->offset_min};
+    return watch_label_format(data->arena, &label);
+}
+
+static void write_result(struct page *page, const struct watch_data_query *query, const struct math_series *series)
 {
     uint64_t first = page->data->skip, end = first + page->data->max, at = page->at;
     uint64_t from = first > at ? first - at : 0, to = end > at ? end - at : 0;
@@ -94,7 +104,7 @@ static void write_result(struct page *page, const struct data_query *query, cons
     json_name(page->w, "Id");
     json_text(page->w, query->id);
     json_name(page->w, "Label");
-    json_text(page->w, query->label.len ? query->label : series->label.len ? series->label : query->id);
+    json_text(page->w, label_of(page, query, series));
     write_points(page, series, from, to);
     json_name(page->w, "StatusCode");
     json_str(page->w, to < series->count || query->partial ? "PartialData" : "Complete");
@@ -102,10 +112,10 @@ static void write_result(struct page *page, const struct data_query *query, cons
     json_end_object(page->w);
 }
 
-static void each_result(struct page *page, void (*what)(struct page *, const struct data_query *, const struct math_series *))
+static void each_result(struct page *page, void (*what)(struct page *, const struct watch_data_query *, const struct math_series *))
 {
     for (size_t i = 0; i < page->data->count; i++) {
-        const struct data_query *query = &page->data->query[i];
+        const struct watch_data_query *query = &page->data->query[i];
         if (!query->returned)
             continue;
         if (query->value.type == MATH_SERIES)
@@ -116,7 +126,7 @@ static void each_result(struct page *page, void (*what)(struct page *, const str
     }
 }
 
-static void count_result(struct page *page, const struct data_query *query, const struct math_series *series)
+static void count_result(struct page *page, const struct watch_data_query *query, const struct math_series *series)
 {
     (void)query;
     page->total += series->count;

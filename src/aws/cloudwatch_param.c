@@ -199,7 +199,7 @@ void cw_place(char *out, size_t size, const char *at, struct text member, size_t
     *end = 0;
 }
 
-static void read_dimensions(struct cw_check *check, const struct json *list, const char *at, struct watch_name *name)
+void cw_dimensions(struct cw_check *check, const struct json *list, const char *at, struct watch_name *name)
 {
     char place[160];
     size_t n = 0;
@@ -234,7 +234,7 @@ void cw_metric(struct cw_check *check, const struct json *object, const char *at
     if (!space.data && name->space.len && name->space.data[0] == ':')
         cw_note(check, CW_INVALID, "The value %.*s for parameter %sNamespace is invalid.", TEXT_FMT(shown(name->space)), at);
     name->name = cw_text(check, object, at, "MetricName", WATCH_NAME_MAX, true);
-    read_dimensions(check, shape_get(object, "Dimensions"), at, name);
+    cw_dimensions(check, shape_get(object, "Dimensions"), at, name);
 }
 
 /* ---- answers ---- */

@@ -56,6 +56,20 @@ test('children and parents', async (t) => {
   await refused(send(DescribeAlarmsCommand, { ParentsOfAlarmName: 'a', StateValue: 'OK' }), /^InvalidParameterCombination/)
 })
 
+test('AT_LEAST: so many of them, or so large a part', async (t) => {
+  const { make, set, send, state, alarm } = await open(t)
+  for (const name of ['a', 'b', 'c']) await make(name)
+  await send(PutCompositeAlarmCommand, { AlarmName: 'two', AlarmRule: 'AT_LEAST(2, ALARM, (a, "b", arn:aws:cloudwatch:us-east-1:123456789012:alarm:c))' })
+  await send(PutCompositeAlarmCommand, { AlarmName: 'most', AlarmRule: 'AT_LEAST(60%, NOT INSUFFICIENT_DATA, (a, b, c))' })
+  await set('a', 'ALARM')
+  assert.equal((await alarm('two')).StateValue, 'OK')
+  await set('c', 'ALARM')
+  await state('two', 'ALARM')
+  await state('most', 'ALARM')
+  await set('a', 'OK')
+  await state('two', 'OK')
+})
+
 test('what may not stand, and what may not go', async (t) => {
   const { compose, remove, make, alarm } = await family(t)
   const validation = /^Validation/

@@ -12,12 +12,12 @@ for (const [protocol, options] of [['JSON', {}], ['CBOR', cborProtocol]])
   test(`an alarm's life, over ${protocol}`, async (t) => {
     const house = await open(t, { protocol: options })
     const { server, send, make, put: point, alarm, state, history } = house
-    await make('cpu', { AlarmDescription: 'too high', Dimensions: [{ Name: 'Host', Value: 'a' }], Unit: 'Percent', DatapointsToAlarm: 1, TreatMissingData: 'notBreaching',
+    await make('cpu', { AlarmDescription: 'too high', Dimensions: [{ Name: 'Host', Value: 'a' }], Unit: 'Percent', DatapointsToAlarm: 1, TreatMissingData: 'ignore',
       AlarmActions: ['arn:aws:sns:us-east-1:123456789012:people'], Tags: [{ Key: 'team', Value: 'x' }] })
     const made = await alarm('cpu')
     assert.deepEqual(
       [made.AlarmArn, made.StateValue, made.StateReason, made.ActionsEnabled, made.Period, made.Threshold, made.Unit, made.TreatMissingData, made.OKActions, made.AlarmActions, made.Dimensions],
-      ['arn:aws:cloudwatch:us-east-1:123456789012:alarm:cpu', 'INSUFFICIENT_DATA', 'Unchecked: Initial alarm creation', true, 60, 10, 'Percent', 'notBreaching', [],
+      ['arn:aws:cloudwatch:us-east-1:123456789012:alarm:cpu', 'INSUFFICIENT_DATA', 'Unchecked: Initial alarm creation', true, 60, 10, 'Percent', 'ignore', [],
         ['arn:aws:sns:us-east-1:123456789012:people'], [{ Name: 'Host', Value: 'a' }]])
     assert.ok(made.AlarmConfigurationUpdatedTimestamp instanceof Date && made.StateUpdatedTimestamp instanceof Date)
 
@@ -51,6 +51,7 @@ for (const [protocol, options] of [['JSON', {}], ['CBOR', cborProtocol]])
     await send(SetAlarmStateCommand, { AlarmName: 'cpu', StateValue: 'INSUFFICIENT_DATA', StateReason: 'a test', StateReasonData: '{"a":1}' })
     const set = await alarm('cpu')
     assert.deepEqual([set.StateValue, set.StateReason, set.StateReasonData], ['INSUFFICIENT_DATA', 'a test', '{"a":1}'])
+    await make('cpu', { Dimensions: [{ Name: 'Host', Value: 'a' }], Unit: 'Percent', TreatMissingData: 'notBreaching' })
     await house.advance(5 * MINUTE) // the next evaluation takes it back
     const fine = await state('cpu', 'OK')
     assert.equal(fine.StateReason, 'Threshold Crossed: no datapoints were received for 1 period and 1 missing datapoint was treated as [NonBreaching].')
@@ -68,7 +69,7 @@ test('awscli: the query protocol', async (t) => {
   const { server, advance, send, state } = await open(t)
   const aws = (line) => cli(server, line)
   await aws('put-metric-alarm --alarm-name p99 --metric-name m --namespace ns --extended-statistic p99 --period 60 --evaluation-periods 3 --datapoints-to-alarm 2 --threshold 1.5 ' +
-    '--comparison-operator GreaterThanOrEqualToThreshold --dimensions Name=Host,Value=a --evaluate-low-sample-count-percentile evaluate --tags Key=a,Value=b')
+    '--comparison-operator GreaterThanOrEqualToThreshold --treat-missing-data ignore --dimensions Name=Host,Value=a --evaluate-low-sample-count-percentile evaluate --tags Key=a,Value=b')
   const { MetricAlarms: [made], CompositeAlarms } = await aws('describe-alarms --alarm-name-prefix p9')
   assert.deepEqual([made.AlarmName, made.ExtendedStatistic, made.DatapointsToAlarm, made.Threshold, made.Dimensions[0].Value, CompositeAlarms], ['p99', 'p99', 2, 1.5, 'a', []])
   await aws('set-alarm-state --alarm-name p99 --state-value ALARM --state-reason "a test"')
@@ -171,12 +172,15 @@ test('what bad input gets', async (t) => {
   await refused(make('a', { EvaluationPeriods: 0 }), validation, /at 'evaluationPeriods' failed to satisfy constraint: Member must have value greater than or equal to 1/)
   await refused(make('a', { ExtendedStatistic: 'p99' }), combination)
   await refused(make('a', { TreatMissingData: 'guess' }), validation, /\[breaching, notBreaching, ignore, missing\]/)
-  await refused(make('a', { ComparisonOperator: 'GreaterThanUpperThreshold' }), invalid, /Anomaly detection is not supported/)
+  await refused(make('a', { ComparisonOperator: 'GreaterThanUpperThreshold' }), missing, /^The parameter ThresholdMetricId is required/)
   await refused(make('a', { AlarmActions: ['somewhere'] }), validation, 'Invalid arn syntax: somewhere')
   await refused(make('a', { AlarmActions: Array(6).fill('https://x.example') }), validation, /alarmActions/)
   await refused(make('a', { Metrics: [{ Id: 'm', Expression: '1' }] }), combination)
   await refused(send(PutMetricAlarmCommand, { AlarmName: 'a', EvaluationPeriods: 1, Threshold: 1, ComparisonOperator: metric.ComparisonOperator,
     Metrics: [{ Id: 'e', Expression: "SEARCH('{ns}', 'Sum')", Period: 60 }] }), validation, 'SEARCH is not supported on alarms.')
+  await refused(send(PutMetricAlarmCommand, { AlarmName: 'a', EvaluationPeriods: 1, Threshold: 1, ComparisonOperator: metric.ComparisonOperator,
+    Metrics: [{ Id: 'e', Expression: 'FILL(m1, REPEAT) + m2', Period: 60 }, { Id: 'm1', ReturnData: false, MetricStat: { Metric: { Namespace: 'ns', MetricName: 'm' }, Period: 60, Stat: 'Sum' } }] }),
+  validation, "Error in expression 'e': There is no query with the id m2")
   await refused(set('nobody', 'OK'), /^ResourceNotFound$/)
   await refused(set('a', 'INVALID'), validation,
     "1 validation error detected: Value 'INVALID' at 'stateValue' failed to satisfy constraint: Member must satisfy enum value set: [INSUFFICIENT_DATA, ALARM, OK]")

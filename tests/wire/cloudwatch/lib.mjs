@@ -24,7 +24,7 @@ export const cborProtocol = { protocol: AwsSmithyRpcV2CborProtocol, disableReque
 /** Debian's awscli 2.9: the query protocol. A line of arguments, as one types it. */
 export async function cli(server, line, { program = '/usr/bin/aws' } = {}) {
   const env = { ...process.env, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test', AWS_DEFAULT_REGION: 'us-east-1', AWS_PAGER: '' }
-  const { stdout } = await promisify(execFile)('bash', ['-c', `${program} cloudwatch ${line} --endpoint-url ${server.http} --output json`], { env, timeout: 60000 })
+  const { stdout } = await promisify(execFile)('bash', ['-c', `${program} cloudwatch ${line} --endpoint-url ${server.http} --output json`], { env, timeout: 300000 })
   return stdout.trim() ? JSON.parse(stdout) : undefined
 }
 

@@ -120,6 +120,11 @@ test('ListMetrics: filters, pages, what is active', async (t) => {
   const moved = client(server)
   await put(moved, 'other', { MetricName: 'fresh', Value: 1 })
   assert.deepEqual((await sent(moved, ListMetricsCommand)({ Namespace: 'other', RecentlyActive: 'PT3H' })).Metrics.map((m) => m.MetricName), ['fresh'])
+  const owned = async (OwningAccount) => { const { Metrics, OwningAccounts } = await sent(moved, ListMetricsCommand)({ Namespace: 'other', IncludeLinkedAccounts: true, OwningAccount }); return [Metrics.length, OwningAccounts] }
+  const both = [2, ['123456789012', '123456789012']]
+  assert.deepEqual(await owned(undefined), both)
+  assert.deepEqual(await owned('123456789012'), both)
+  assert.deepEqual(await owned('999999999999'), [0, []])
   await advance(server, 15 * 86400e3)
   const late = client(server)
   assert.deepEqual((await sent(late, ListMetricsCommand)({ Namespace: 'other' })).Metrics, [])
