@@ -136,7 +136,7 @@ static void try_request(struct arena *arena, struct text statement, size_t param
     aws_body_begin(&call);
     write_request(&body, statement, parameters, token);
     int code = aws_prepare(&call, buf_text(&body));
-    if (code > 0 || (code != 0) != (call.fault != AWS_FINE) || (code && call.fault != AWS_INTERNAL && !call.message.len))
+    if (code > 0 || (code != 0) != (call.fault != AWS_FINE) || (code && call.fault != AWS_INTERNAL && call.fault != AWS_SERIALIZATION && !call.message.len))
         abort();
     if (!code && call.way != AWS_WRITE) {
         view.snapshot = store_snapshot_acquire(store, 0);

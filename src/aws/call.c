@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #define MESSAGE_MAX 8192 /* bytes of an error's sentence */
+#define LOOKED_AT_MAX (64u << 10) /* bytes of an unsigned body that is parsed */
 
 /* ---- faults ---- */
 
@@ -47,6 +48,8 @@ int aws_fail_text(struct aws_call *call, enum aws_fault fault, struct text messa
     if (call->fault)
         return ERR_INVALID;
     call->fault = fault;
+    if (!message.data)
+        return ERR_INVALID;
     call->message = arena_copy(call->arena, message);
     if (!call->message.data)
         call->message = TEXT("");
@@ -128,8 +131,10 @@ static void write_fault(struct aws_call *call)
     json_begin_object(w);
     json_name(w, "__type");
     json_str(w, type_of(call->service, aws_fault_type(call->fault)));
-    json_name(w, call->fault == DDB_CANCELED || call->fault == AWS_SERIALIZATION ? "Message" : "message");
-    json_text(w, call->message);
+    if (call->message.data) { /* a body that is no JSON is told its fault and no more */
+        json_name(w, call->fault == DDB_CANCELED || call->fault == AWS_SERIALIZATION ? "Message" : "message");
+        json_text(w, call->message);
+    }
     if (call->fault_reasons.len) {
         json_name(w, "CancellationReasons");
         json_raw(w, call->fault_reasons);
@@ -172,8 +177,14 @@ static void answer(struct aws_call *call, struct net_conn *conn, int code)
     }
     if (!conn)
         return;
-    if (!call->fault && call->op->answer)
+    if (!call->fault && (call->op->flags & AWS_POURS)) {
+        call->conn = conn;
         call->op->answer(call);
+        if (!call->fault)
+            return;
+    } else if (!call->fault && call->op->answer) {
+        call->op->answer(call);
+    }
     if (!call->fault)
         dress(call);
     if (!call->fault && call->body.failed)
@@ -184,7 +195,7 @@ static void answer(struct aws_call *call, struct net_conn *conn, int code)
     }
     char query_error[64];
     struct aws_reply reply = {.status = aws_fault_status(call->fault), .body = buf_text(&call->body), .gzip = call->gzip, .cors = call->cors,
-        .json11 = call->json11, .cbor = call->cbor, .no_sum = call->service->no_sum, .protocol = call->protocol, .id = call->id[0] ? call->id : NULL,
+        .json11 = call->json11, .json = call->json, .cbor = call->cbor, .no_sum = call->service->no_sum, .protocol = call->protocol, .id = call->id[0] ? call->id : NULL,
         .sealed = call->fault ? NULL : &call->sealed};
     if (call->fault && call->query_mode) {
         snprintf(query_error, sizeof(query_error), "%s;%s", query_code(call->service, call->fault), reply.status >= 500 ? "Receiver" : "Sender");
@@ -298,8 +309,10 @@ static int parse(struct aws_call *call, struct text body)
                           : json_parse(call->arena, text_make(copy, body.len), JSON_PADDED, &call->in, &err);
     if (code == ERR_MEMORY)
         return aws_no_memory(call);
-    if (code || call->in->type != JSON_OBJECT)
-        return aws_fail(call, AWS_SERIALIZATION, "%s", code == ERR_TOO_DEEP ? err.text : "Unexpected token received from parser");
+    if (code)
+        return code == ERR_TOO_DEEP ? aws_fail(call, AWS_SERIALIZATION, "%s", err.text) : aws_fail_text(call, AWS_SERIALIZATION, TEXT_NONE);
+    if (call->in->type != JSON_OBJECT)
+        return aws_fail(call, AWS_SERIALIZATION, "Unexpected token received from parser");
     code = shape_check_types(call->op->input, call->in, &err);
     return code ? aws_fail(call, AWS_SERIALIZATION, "%s", err.text) : 0;
 }
@@ -327,15 +340,28 @@ static int constrain(struct aws_call *call)
     return code;
 }
 
+/* A request that is refused may also hold a wrong type inside an attribute value, which would have come first. */
+static int prefer_types(struct aws_call *call, int code)
+{
+    struct err err = {0};
+    if (!code || call->fault == AWS_SERIALIZATION || call->fault == AWS_INTERNAL || !shape_check_values(call->op->input, call->in, &err))
+        return code;
+    call->fault = AWS_FINE;
+    return aws_fail(call, AWS_SERIALIZATION, "%s", err.text);
+}
+
 int aws_prepare(struct aws_call *call, struct text body)
 {
     call->bytes = body.len;
     int code = parse(call, body);
-    if (!code)
-        code = constrain(call);
+    if (code)
+        return code;
+    code = constrain(call);
     if (!code)
         code = aws_access_check(call);
-    return !code && call->op->prepare ? call->op->prepare(call) : code;
+    if (!code && call->op->prepare)
+        code = call->op->prepare(call);
+    return prefer_types(call, code);
 }
 
 /* The query protocol has other names for a bad signature, and other statuses. */
@@ -379,7 +405,8 @@ static void refuse(struct net_conn *conn, const struct aws_service *service, con
         json_str(&w, message);
     }
     json_end_object(&w);
-    struct aws_reply reply = {.status = 400, .body = buf_text(&body), .cors = http_header_get(request, "origin").data != NULL, .json11 = service->json11,
+    struct aws_reply reply = {.status = 400, .body = buf_text(&body), .cors = http_header_get(request, "origin").data != NULL,
+        .json11 = service->json11 || aws_content_is(request, "application/x-amz-json-1.1"), .json = !service->json11 && aws_content_is(request, "application/json"),
         .no_sum = service->no_sum, .cbor = aws_speaks_cbor(service, request), .protocol = aws_protocol_of(service, request)};
     buf_init(&dressed, MESSAGE_MAX);
     if (reply.cbor && !aws_dress(buf_text(&body), service->cbor, &dressed))
@@ -389,13 +416,34 @@ static void refuse(struct net_conn *conn, const struct aws_service *service, con
     buf_fini(&body);
 }
 
-static const char *signature_message(const char *type, const struct err *err)
+/* Parsed for nothing but to tell which fault comes first; a body that is longer than a hand writes is taken as good. */
+static bool is_json_body(const struct aws_service *service, const struct http_request *request, struct text body)
 {
-    if (strcmp(type, "MissingAuthenticationTokenException") == 0)
-        return "Request is missing Authentication Token";
-    if (strcmp(type, "UnrecognizedClientException") == 0)
-        return "The security token included in the request is invalid.";
-    return err->text;
+    struct arena arena;
+    const struct json *root;
+    if (body.len > LOOKED_AT_MAX || aws_protocol_of(service, request) != AWS_PROTOCOL_JSON || aws_speaks_cbor(service, request))
+        return true;
+    arena_init(&arena, 4096, LOOKED_AT_MAX * 64);
+    int code = json_parse(&arena, body, JSON_COPY, &root, NULL);
+    arena_fini(&arena);
+    return code != ERR_SYNTAX;
+}
+
+static void refuse_signature(struct net_conn *conn, const struct aws_service *service, const struct http_request *request, struct text body, const char *type,
+    const struct err *err)
+{
+    struct buf sentence;
+    if (!is_json_body(service, request, body)) {
+        refuse(conn, service, request, "SerializationException", NULL);
+        return;
+    }
+    buf_init(&sentence, MESSAGE_MAX);
+    type = aws_signature_refusal(request, type, err, &sentence);
+    if (!buf_add_char(&sentence, 0))
+        refuse(conn, service, request, type, sentence.data);
+    else
+        refuse(conn, service, request, type, err->text);
+    buf_fini(&sentence);
 }
 
 const struct aws_operation *aws_operation_find(const struct aws_service *service, struct text name)
@@ -418,7 +466,7 @@ void aws_begin(struct gw_io *io, struct net_conn *conn, const struct gateway_con
         return;
     }
     if (gw_work_authorise(io, request, body, service->signing, &key, &type, &err)) {
-        refuse(conn, service, request, type, signature_message(type, &err));
+        refuse_signature(conn, service, request, body, type, &err);
         return;
     }
     struct gw_work *work = gw_work_take(io, conn);
@@ -430,6 +478,7 @@ void aws_begin(struct gw_io *io, struct net_conn *conn, const struct gateway_con
         .gzip = request->accept_gzip, .cors = http_header_get(request, "origin").data != NULL};
     struct text content_type = http_header_get(request, "content-type");
     call->json11 = service->json11 || text_starts(content_type, TEXT("application/x-amz-json-1.1"));
+    call->json = !service->json11 && aws_content_is(request, "application/json");
     call->cbor = aws_speaks_cbor(service, request);
     call->protocol = aws_protocol_of(service, request);
     call->query_mode = service->query && call->protocol != AWS_PROTOCOL_QUERY && text_equal_nocase(http_header_get(request, "x-amzn-query-mode"), TEXT("true"));

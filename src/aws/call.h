@@ -37,6 +37,7 @@
     X(DDB_IMPORT_NOT_FOUND, 400, "com.amazonaws.dynamodb.v20120810#ImportNotFoundException")                                               \
     X(DDB_NO_BACKUPS, 400, "com.amazonaws.dynamodb.v20120810#ContinuousBackupsUnavailableException")                                       \
     X(DDB_TABLE_NOT_FOUND, 400, "com.amazonaws.dynamodb.v20120810#TableNotFoundException")                                                \
+    X(DDB_GLOBAL_NOT_FOUND, 400, "com.amazonaws.dynamodb.v20120810#GlobalTableNotFoundException")                                         \
     X(DDB_LIMIT, 400, "com.amazonaws.dynamodb.v20120810#LimitExceededException")                                                          \
     X(DDB_DUPLICATE, 400, "com.amazonaws.dynamodb.v20120810#DuplicateItemException")                                                      \
     X(DDB_CONDITION, 400, "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException")                                             \
@@ -54,6 +55,7 @@
     X(CW_MISSING, 400, "com.amazonaws.cloudwatch.v2010_08_01#MissingRequiredParameterException")                                         \
     X(CW_COMBINATION, 400, "com.amazonaws.cloudwatch.v2010_08_01#InvalidParameterCombinationException")                                  \
     X(CW_LIMIT, 400, "com.amazonaws.cloudwatch.v2010_08_01#LimitExceededFault")                                                          \
+    X(CW_LIMIT_EXCEPTION, 400, "com.amazonaws.cloudwatch.v2010_08_01#LimitExceededException")                                           \
     X(CW_TOKEN, 400, "com.amazonaws.cloudwatch.v2010_08_01#InvalidNextToken")                                                            \
     X(CW_NOT_FOUND, 404, "com.amazonaws.cloudwatch.v2010_08_01#ResourceNotFound")                                                        \
     X(CW_RESOURCE_NOT_FOUND, 404, "com.amazonaws.cloudwatch.v2010_08_01#ResourceNotFoundException")                                      \
@@ -66,6 +68,8 @@
     X(LOGS_INVALID, 400, "com.amazonaws.logs#InvalidParameterException")                                                                  \
     X(LOGS_LIMIT, 400, "com.amazonaws.logs#LimitExceededException")                                                                       \
     X(LOGS_TOO_MANY_TAGS, 400, "com.amazonaws.logs#TooManyTagsException")                                                                 \
+    X(LOGS_ABORTED, 400, "com.amazonaws.logs#OperationAbortedException")                                                                  \
+    X(LOGS_OPERATION, 400, "com.amazonaws.logs#InvalidOperationException")                                                                \
     X(LOGS_UNAVAILABLE, 503, "com.amazonaws.logs#ServiceUnavailableException")
 
 enum aws_fault {
@@ -95,9 +99,11 @@ struct aws_reply {
     int status;
     struct text body;
     bool gzip, cors, json11;
+    bool json;     /* plain application/json, as it was asked */
     bool cbor;     /* the body is CBOR */
     bool no_sum;   /* no x-amz-crc32 */
     enum aws_protocol protocol;
+    const char *plain;        /* the body's content type when it is none of a protocol's */
     const char *id;           /* of the request, when the body names it; NULL: any */
     const char *query_error;  /* x-amzn-query-error; NULL: none */
     struct aws_sealed *sealed; /* NULL, or not done: it is done now, on the io thread */
@@ -109,9 +115,13 @@ int aws_dress_xml(struct text json, const struct aws_service *service, const cha
 void aws_xml_fault(const struct aws_service *service, const char *code, bool receiver, struct text message, const char *request_id, struct buf *out);
 /* Answers with the headers of AWS. Frees what was sealed. */
 void aws_respond(struct net_conn *conn, const struct aws_reply *reply);
+/* Begins an answer of events (net/event_stream.h) with AWS's headers: net_pour_begin's answers. */
+int aws_pour_begin(struct net_conn *conn, const struct net_pour *pour, bool cors);
 /* The request's body is CBOR, and the service knows that. */
 bool aws_speaks_cbor(const struct aws_service *service, const struct http_request *request);
 enum aws_protocol aws_protocol_of(const struct aws_service *service, const struct http_request *request);
+/* The request's content type is that one, whatever its parameters. */
+bool aws_content_is(const struct http_request *request, const char *type);
 
 struct aws_call;
 enum aws_way {
@@ -121,7 +131,8 @@ enum aws_way {
 };
 enum aws_operation_flags {
     AWS_NAMES_TABLE = 1, /* AWS words a missing or too short TableName in its own way here */
-    AWS_OWN_ACCESS = 2   /* what the key may do is asked by the operation itself (aws_may), as soon as it knows its resources */
+    AWS_OWN_ACCESS = 2,  /* what the key may do is asked by the operation itself (aws_may), as soon as it knows its resources */
+    AWS_POURS = 4        /* its answer comes in pieces: answer() begins it with aws_pour_begin, and owns call->conn from there on. A fault is answered as ever */
 };
 struct aws_operation {
     const char *name;
@@ -191,7 +202,7 @@ struct aws_call {
     struct text fault_reasons;          /* TransactionCanceledException: JSON of CancellationReasons */
     struct text fault_location;         /* MalformedQueryException: JSON of queryCompileError */
     struct text host;      /* as the client knows us */
-    bool gzip, cors, json11;
+    bool gzip, cors, json11, json;
     bool cbor, dressed;    /* the client speaks CBOR; the body has become it, or XML */
     enum aws_protocol protocol;
     bool query_mode;       /* it wants to hear how a fault is called in the query protocol */
@@ -202,6 +213,7 @@ struct aws_call {
     struct aws_used used[AWS_USED_MAX];
     unsigned used_count;
     int64_t returned;         /* items of a Query or a Scan; negative: it is none */
+    struct net_conn *conn;    /* in answer() of an operation with AWS_POURS: who asked */
 };
 
 /* ---- call.c ---- */
@@ -220,6 +232,10 @@ int aws_store_fail(struct aws_call *call, int code, const struct err *err);
 void aws_body_begin(struct aws_call *call);
 const char *aws_fault_type(enum aws_fault fault);
 int aws_fault_status(enum aws_fault fault);
+
+/* ---- signature.c ---- */
+/* Why a signature was refused, as AWS says it, into `out` (at least 4 KB of room). Answers the exception's name: mostly `type`. */
+const char *aws_signature_refusal(const struct http_request *request, const char *type, const struct err *err, struct buf *out);
 
 /* ---- figures.c ---- */
 /* Notes what the request took of a table; forgotten when it runs again. */

@@ -26,6 +26,10 @@ static const struct aws_operation operations[] = {
     ROW("UntagResource", untag_resource, AWS_WRITE, ddb_untag_prepare, ddb_untag_perform, NULL)
     ROW("ListTagsOfResource", list_tags, AWS_READ, ddb_list_tags_prepare, ddb_list_tags_perform, NULL)
     ROW("UpdateTimeToLive", update_ttl, AWS_WRITE, ddb_update_ttl_prepare, ddb_update_ttl_perform, NULL)
+    ROW("EnableKinesisStreamingDestination", enable_destination, AWS_WRITE, ddb_destination_prepare, ddb_enable_destination_perform, NULL)
+    ROW("DisableKinesisStreamingDestination", enable_destination, AWS_WRITE, ddb_destination_prepare, ddb_disable_destination_perform, NULL)
+    ROW("UpdateKinesisStreamingDestination", update_destination, AWS_WRITE, ddb_destination_prepare, ddb_update_destination_perform, NULL)
+    ROW("DescribeKinesisStreamingDestination", table_alone, AWS_READ, ddb_describe_destination_prepare, ddb_describe_destination_perform, NULL)
     ROW("DescribeTimeToLive", table_alone, AWS_READ, ddb_describe_ttl_prepare, NULL, NULL)
     ROW("DescribeContinuousBackups", table_alone, AWS_READ, ddb_describe_backups_prepare, NULL, NULL)
     ROW("UpdateContinuousBackups", update_backups, AWS_WRITE, ddb_update_backups_prepare, ddb_update_backups_perform, NULL)
@@ -41,6 +45,11 @@ static const struct aws_operation operations[] = {
     ROW("ImportTable", import_table, AWS_WRITE, ddb_import_prepare, ddb_import_perform, NULL)
     ROW("DescribeImport", import_alone, AWS_READ, NULL, ddb_describe_import_perform, NULL)
     ROW("ListImports", list_imports, AWS_SCAN, NULL, ddb_list_imports_perform, NULL)
+    ROW("ListGlobalTables", list_global, AWS_READ, ddb_list_global_prepare, NULL, NULL)
+    ROW("DescribeGlobalTable", global_alone, AWS_READ, ddb_describe_global_prepare, NULL, NULL)
+    ROW("DescribeGlobalTableSettings", global_alone, AWS_READ, ddb_describe_global_prepare, NULL, NULL)
+    ROW("CreateGlobalTable", create_global, AWS_READ, ddb_create_global_prepare, NULL, NULL)
+    ROW("UpdateGlobalTable", update_global, AWS_READ, ddb_describe_global_prepare, NULL, NULL)
     {"ExecuteStatement", &ddb_shape_execute_statement, AWS_READ, AWS_OWN_ACCESS, ddb_execute_statement_prepare, ddb_execute_statement_perform, ddb_execute_statement_answer},
     {"BatchExecuteStatement", &ddb_shape_batch_execute, AWS_READ, AWS_OWN_ACCESS, ddb_batch_execute_prepare, ddb_batch_execute_perform, ddb_batch_execute_answer},
     {"ExecuteTransaction", &ddb_shape_execute_transaction, AWS_READ, AWS_OWN_ACCESS, ddb_execute_transaction_prepare, ddb_execute_transaction_perform,

@@ -1,7 +1,7 @@
 /*
  * What the files of the DynamoDB wire share. Nothing outside src/aws includes it.
  *
- * call.h is what all services share · ddb.c the table of operations · shapes.c the shapes of their requests · name.c keys and names · meta.c what the catalogue does not hold · schema.c, describe.c, table.c, update_table.c, settings.c the control plane · item.c,
+ * call.h is what all services share · ddb.c the table of operations · shapes.c the shapes of their requests · name.c keys and names · meta.c what the catalogue does not hold · schema.c, describe.c, table.c, update_table.c, settings.c, global_tables.c the control plane · item.c,
  * write.c single items · batch.c · transact.c, token.c · query.c, page.c · capacity.c · partiql*.c statements (partiql.h)
  */
 #ifndef WEIR_AWS_DDB_H
@@ -32,6 +32,8 @@ int ddb_key(struct aws_call *call, const struct store_table *table, const struct
 int ddb_key_check(struct aws_call *call, const struct store_table *table, const struct attr *key);
 /* Key attributes inside an item that is put: present, of their types, within their sizes; index keys of their types. */
 int ddb_item_keys(struct aws_call *call, const struct store_table *table, const struct attr *item);
+/* The same of what an update expression made, which AWS words in another way. */
+int ddb_updated_keys(struct aws_call *call, const struct store_table *table, const struct attr *item);
 struct attr *ddb_key_of(struct arena *arena, const struct store_table *table, const struct attr *item); /* the key alone, shallow */
 size_t ddb_key_names(const struct store_table *table, struct text names[2]);
 /* Bytes that tell keys of all tables apart. data NULL without memory. */
@@ -64,11 +66,16 @@ void ddb_collection_json(struct aws_call *call, const struct store_table *table,
 
 /* ---- meta.c: raw rows beside the catalogue ---- */
 #define DDB_TAGS_MAX 50
+/* When provisioned throughput was last raised and lowered; 0: never. `lowered`: how often on the day of lowered_ms. */
+struct ddb_changes {
+    int64_t raised_ms, lowered_ms, lowered;
+};
 struct ddb_index_meta {
     struct text name;
     bool local;
     int64_t reads, writes;
     struct text on_demand, warm; /* as they came; empty: not given */
+    struct ddb_changes changes;
 };
 struct ddb_tag {
     struct text key, value;
@@ -79,6 +86,8 @@ struct ddb_meta {
     char id[37];
     bool on_demand_mode;
     int64_t reads, writes, mode_ms;   /* mode_ms: when it last became on demand */
+    struct ddb_changes changes;
+    struct text sse;                  /* SSESpecification as it came, while it is enabled */
     struct text table_class;
     bool is_protected;
     struct text stream_view;          /* empty: no stream */
@@ -113,8 +122,9 @@ int ddb_token_note(struct store_view *view, struct tick *tick, struct arena *are
 /* The shapes of shapes.c are named by the table of operations. */
 #define DDB_SHAPES(X)                                                                                                                     \
     X(create_table) X(describe_table) X(list_tables) X(delete_table) X(update_table) X(nothing) X(tag_resource) X(untag_resource)          \
-    X(list_tags) X(update_ttl) X(table_alone) X(update_backups) X(create_backup) X(backup_alone) X(list_backups) X(restore_backup) X(restore_time) X(export_table) X(export_alone) X(list_exports) X(import_table) X(import_alone) X(list_imports) X(put_item) X(get_item) X(delete_item) X(update_item) X(batch_get)         \
-    X(batch_write) X(transact_get) X(transact_write) X(query) X(scan) X(execute_statement) X(batch_execute) X(execute_transaction)
+    X(list_tags) X(update_ttl) X(table_alone) X(update_backups) X(create_backup) X(backup_alone) X(list_backups) X(restore_backup) X(restore_time) X(export_table) X(export_alone) X(list_exports) X(import_table) X(import_alone) X(list_imports) X(list_global) X(create_global) X(global_alone) X(update_global) X(put_item) X(get_item) X(delete_item) X(update_item) X(batch_get)         \
+    X(batch_write) X(transact_get) X(transact_write) X(query) X(scan) X(execute_statement) X(batch_execute) X(execute_transaction) \
+    X(enable_destination) X(update_destination)
 #define X(name) extern const struct shape ddb_shape_##name;
 DDB_SHAPES(X)
 #undef X
@@ -124,9 +134,10 @@ DDB_SHAPES(X)
     X(create_table_prepare) X(describe_table_prepare) X(list_tables_prepare) X(delete_table_prepare) X(update_table_prepare)               \
     X(limits_prepare) X(endpoints_prepare) X(tag_prepare) X(untag_prepare) X(list_tags_prepare) X(update_ttl_prepare)                      \
     X(describe_ttl_prepare) X(describe_backups_prepare) X(update_backups_prepare) X(create_backup_prepare) X(describe_backup_prepare)        \
-    X(list_backups_prepare) X(delete_backup_prepare) X(restore_backup_prepare) X(restore_time_prepare) X(export_prepare) X(import_prepare) X(put_prepare) X(get_prepare) X(delete_prepare)          \
+    X(list_backups_prepare) X(delete_backup_prepare) X(restore_backup_prepare) X(restore_time_prepare) X(export_prepare) X(import_prepare) X(list_global_prepare) X(create_global_prepare) X(describe_global_prepare) X(put_prepare) X(get_prepare) X(delete_prepare)          \
     X(update_prepare) X(batch_get_prepare) X(batch_write_prepare) X(transact_get_prepare) X(transact_write_prepare) X(query_prepare)       \
-    X(scan_prepare) X(execute_statement_prepare) X(batch_execute_prepare) X(execute_transaction_prepare)
+    X(scan_prepare) X(execute_statement_prepare) X(batch_execute_prepare) X(execute_transaction_prepare) \
+    X(destination_prepare) X(describe_destination_prepare)
 #define X(name) int ddb_##name(struct aws_call *call);
 DDB_STEPS(X)
 #undef X
@@ -135,7 +146,7 @@ DDB_STEPS(X)
     X(export) X(describe_export) X(list_exports) X(import) X(describe_import) X(list_imports)                                             \
     X(create_table) X(describe_table) X(delete_table) X(update_table) X(tag) X(untag) X(list_tags) X(update_ttl) X(put) X(get)             \
     X(delete) X(update) X(batch_get) X(batch_write) X(transact_get) X(transact_write) X(page) X(execute_statement)        \
-    X(batch_execute) X(execute_transaction)
+    X(batch_execute) X(execute_transaction) X(enable_destination) X(disable_destination) X(update_destination) X(describe_destination)
 #define X(name) int ddb_##name##_perform(struct aws_call *call, struct store_view *view, struct tick *tick);
 DDB_PERFORMS(X)
 #undef X

@@ -9,6 +9,8 @@
 
 #define SAMPLE_ITEMS 64
 #define SAMPLE_BYTES (64 << 10)
+#define WARM_READS 12000
+#define WARM_WRITES 4000
 
 /* ---- the sample ---- */
 
@@ -111,12 +113,18 @@ static void write_definitions(struct json_writer *w, const struct store_table *t
     json_end_array(w);
 }
 
-static void write_throughput(struct json_writer *w, int64_t reads, int64_t writes)
+#define DAY_MS (24 * HOUR_MS)
+
+static void write_throughput(struct json_writer *w, int64_t reads, int64_t writes, const struct ddb_changes *changes)
 {
     json_name(w, "ProvisionedThroughput");
     json_begin_object(w);
+    if (changes->raised_ms)
+        aws_time_json(w, "LastIncreaseDateTime", changes->raised_ms);
+    if (changes->lowered_ms)
+        aws_time_json(w, "LastDecreaseDateTime", changes->lowered_ms);
     json_name(w, "NumberOfDecreasesToday");
-    json_i64(w, 0);
+    json_i64(w, changes->lowered_ms / DAY_MS == clock_wall_ms() / DAY_MS ? changes->lowered : 0);
     json_name(w, "ReadCapacityUnits");
     json_i64(w, reads);
     json_name(w, "WriteCapacityUnits");
@@ -132,17 +140,28 @@ static void write_raw(struct json_writer *w, const char *name, struct text json)
     json_raw(w, json);
 }
 
-static void write_warm(struct json_writer *w, struct text json)
+static void write_warm_units(struct json_writer *w, struct text given, const char *name, int64_t units)
 {
-    if (!json.len)
-        return;
+    int64_t value = units;
+    char member[32];
+    int len = snprintf(member, sizeof(member), "\"%s\":", name);
+    const char *found = given.len ? memmem(given.data, given.len, member, (size_t)len) : NULL; /* our own writing: no spaces */
+    for (value = found ? 0 : units; found && found + len < given.data + given.len && found[len] >= '0' && found[len] <= '9'; found++)
+        value = value * 10 + (found[len] - '0');
+    json_name(w, name);
+    json_i64(w, value);
+}
+
+/* What can be served at once: what was asked for, else what AWS begins with: 12,000 and 4,000 on demand, else what is provisioned. */
+static void write_warm(struct json_writer *w, struct text given, bool on_demand, int64_t reads, int64_t writes)
+{
     json_name(w, "WarmThroughput");
-    buf_add(w->out, json.data, json.len - 1); /* the object as it came, and its status in it */
-    if (json.len > 2)
-        buf_add_char(w->out, ',');
-    buf_add_text(w->out, TEXT("\"Status\":\"ACTIVE\"}"));
-    w->after_name = false;
-    w->comma |= UINT64_C(1) << w->depth;
+    json_begin_object(w);
+    write_warm_units(w, given, "ReadUnitsPerSecond", on_demand ? WARM_READS : reads);
+    write_warm_units(w, given, "WriteUnitsPerSecond", on_demand ? WARM_WRITES : writes);
+    json_name(w, "Status");
+    json_str(w, "ACTIVE");
+    json_end_object(w);
 }
 
 static void write_projection(struct json_writer *w, const struct store_index_decl *index)
@@ -215,9 +234,9 @@ static void write_index(struct describing *d, size_t i)
             json_name(w, "Backfilling");
             json_bool(w, true);
         }
-        write_throughput(w, meta->reads, meta->writes);
+        write_throughput(w, meta->reads, meta->writes, &meta->changes);
         write_raw(w, "OnDemandThroughput", meta->on_demand);
-        write_warm(w, meta->warm);
+        write_warm(w, meta->warm, d->meta->on_demand_mode, meta->reads, meta->writes);
     }
     json_name(w, "IndexSizeBytes");
     json_i64(w, project(&d->sample, d->sample.index_bytes[i], d->count));
@@ -291,7 +310,7 @@ static void write_stream(struct describing *d)
 
 static void write_billing(struct json_writer *w, const struct ddb_meta *meta)
 {
-    write_throughput(w, meta->on_demand_mode ? 0 : meta->reads, meta->on_demand_mode ? 0 : meta->writes);
+    write_throughput(w, meta->on_demand_mode ? 0 : meta->reads, meta->on_demand_mode ? 0 : meta->writes, &meta->changes);
     if (meta->on_demand_mode || meta->mode_ms) {
         json_name(w, "BillingModeSummary");
         json_begin_object(w);
@@ -302,7 +321,6 @@ static void write_billing(struct json_writer *w, const struct ddb_meta *meta)
         json_end_object(w);
     }
     write_raw(w, "OnDemandThroughput", meta->on_demand);
-    write_warm(w, meta->warm);
     if (meta->table_class.len) {
         json_name(w, "TableClassSummary");
         json_begin_object(w);
@@ -310,6 +328,32 @@ static void write_billing(struct json_writer *w, const struct ddb_meta *meta)
         json_text(w, meta->table_class);
         json_end_object(w);
     }
+}
+
+/* What was asked for, kept so that tools find it again. What encrypts is the data folder's own setting. */
+static void write_sse(struct aws_call *call, const struct ddb_meta *meta)
+{
+    struct json_writer *w = &call->w;
+    const struct json *spec;
+    struct buf arn;
+    if (!meta->sse.len || json_parse(call->arena, meta->sse, JSON_COPY, &spec, NULL))
+        return;
+    struct text key = aws_param_text(spec, "KMSMasterKeyId");
+    buf_init(&arn, 2048 + key.len);
+    if (!text_starts(key, TEXT("arn:")))
+        buf_add_format(&arn, "arn:aws:kms:%.*s:%.*s:%s", TEXT_FMT(call->config->region), TEXT_FMT(call->config->account),
+            !key.len ? "alias/aws/dynamodb" : text_starts(key, TEXT("alias/")) ? "" : "key/");
+    buf_add_text(&arn, key);
+    json_name(w, "SSEDescription");
+    json_begin_object(w);
+    json_name(w, "Status");
+    json_str(w, "ENABLED");
+    json_name(w, "SSEType");
+    json_str(w, "KMS");
+    json_name(w, "KMSMasterKeyArn");
+    json_text(w, buf_text(&arn));
+    json_end_object(w);
+    buf_fini(&arn);
 }
 
 static void write_restore(struct json_writer *w, const struct ddb_meta *meta, const struct store_table *table)
@@ -346,17 +390,21 @@ int ddb_describe(struct aws_call *call, struct store_view *view, const struct st
         code = find_stream(d, view);
     if (code)
         return aws_store_fail(call, code, NULL);
+    bool ends = strcmp(status, "DELETING") == 0; /* AWS describes no more of a table that goes */
     struct buf arn;
     buf_init(&arn, 2048);
     ddb_arn(call, store_table_name(table), &arn);
     json_begin_object(w);
-    write_definitions(w, table);
+    if (!ends)
+        write_definitions(w, table);
     json_name(w, "TableName");
     json_text(w, store_table_name(table));
-    write_schema(w, store_key_of(table, NULL));
+    if (!ends)
+        write_schema(w, store_key_of(table, NULL));
     json_name(w, "TableStatus");
     json_str(w, status);
-    aws_time_json(w, "CreationDateTime", meta->created_ms);
+    if (!ends)
+        aws_time_json(w, "CreationDateTime", meta->created_ms);
     write_billing(w, meta);
     json_name(w, "TableSizeBytes");
     json_i64(w, project(&d->sample, d->sample.bytes, d->count));
@@ -366,10 +414,14 @@ int ddb_describe(struct aws_call *call, struct store_view *view, const struct st
     json_text(w, buf_text(&arn));
     json_name(w, "TableId");
     json_str(w, meta->id);
-    write_indexes(d, "LocalSecondaryIndexes", true);
-    write_indexes(d, "GlobalSecondaryIndexes", false);
-    write_stream(d);
-    write_restore(w, meta, table);
+    if (!ends) {
+        write_indexes(d, "LocalSecondaryIndexes", true);
+        write_indexes(d, "GlobalSecondaryIndexes", false);
+        write_stream(d);
+        write_restore(w, meta, table);
+        write_sse(call, meta);
+        write_warm(w, meta->warm, meta->on_demand_mode, meta->reads, meta->writes);
+    }
     json_name(w, "DeletionProtectionEnabled");
     json_bool(w, meta->is_protected);
     json_end_object(w);

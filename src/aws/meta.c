@@ -36,6 +36,11 @@ static struct text raw_of(const struct json *object, const char *name)
     return found ? found->raw : TEXT_NONE;
 }
 
+static struct ddb_changes read_changes(const struct json *object)
+{
+    return (struct ddb_changes){number(object, "raisedAt"), number(object, "loweredAt"), number(object, "lowered")};
+}
+
 static void read_indexes(const struct json *list, struct ddb_meta *meta)
 {
     for (const struct json *at = list ? list->first : NULL; at && meta->indexes < STORE_INDEXES_MAX; at = at->next)
@@ -46,6 +51,7 @@ static void read_indexes(const struct json *list, struct ddb_meta *meta)
             .writes = number(at, "writes"),
             .on_demand = raw_of(at, "onDemand"),
             .warm = raw_of(at, "warm"),
+            .changes = read_changes(at),
         };
 }
 
@@ -66,6 +72,8 @@ static void read_meta(const struct json *root, struct ddb_meta *meta)
     meta->stream_ms = number(root, "streamAt");
     meta->on_demand = raw_of(root, "onDemand");
     meta->warm = raw_of(root, "warm");
+    meta->sse = raw_of(root, "sse");
+    meta->changes = read_changes(root);
     meta->restored_from = aws_param_text(root, "restoredFrom");
     meta->restored_backup = aws_param_text(root, "restoredBackup");
     meta->restored_ms = number(root, "restoredTo");
@@ -146,6 +154,16 @@ static void name_raw(struct json_writer *w, const char *name, struct text json)
     json_raw(w, json);
 }
 
+static void write_changes(struct json_writer *w, const struct ddb_changes *changes)
+{
+    if (changes->raised_ms)
+        name_i64(w, "raisedAt", changes->raised_ms);
+    if (!changes->lowered_ms)
+        return;
+    name_i64(w, "loweredAt", changes->lowered_ms);
+    name_i64(w, "lowered", changes->lowered);
+}
+
 static void write_index(struct json_writer *w, const struct ddb_index_meta *index)
 {
     json_begin_object(w);
@@ -155,6 +173,7 @@ static void write_index(struct json_writer *w, const struct ddb_index_meta *inde
     name_i64(w, "writes", index->writes);
     name_raw(w, "onDemand", index->on_demand);
     name_raw(w, "warm", index->warm);
+    write_changes(w, &index->changes);
     json_end_object(w);
 }
 
@@ -174,6 +193,8 @@ static void write_meta(struct json_writer *w, const struct ddb_meta *meta)
     name_i64(w, "streamAt", meta->stream_ms);
     name_raw(w, "onDemand", meta->on_demand);
     name_raw(w, "warm", meta->warm);
+    name_raw(w, "sse", meta->sse);
+    write_changes(w, &meta->changes);
     name_text(w, "restoredFrom", meta->restored_from);
     name_text(w, "restoredBackup", meta->restored_backup);
     if (meta->restored_ms)

@@ -192,24 +192,30 @@ static int check_member(struct aws_call *call, const struct attr *item, struct t
 }
 
 /* `used`: bytes of the index's key attributes of this kind before it, itself included. */
-static int check_index_member(struct aws_call *call, const struct attr *value, const struct store_index_decl *index, size_t part, size_t used)
+static int check_index_member(struct aws_call *call, const struct attr *value, const struct store_index_decl *index, size_t part, size_t used, bool updated)
 {
     struct text name = index->key.part[part].name;
     enum attr_type type = index->key.part[part].type;
     bool is_hash = part < index->key.hashes;
+    if (updated && value->type != type)
+        return aws_fail(call, AWS_VALIDATION, "The update expression attempted to update the secondary index key to unsupported type");
+    if (updated && used > (is_hash ? ITEM_HASH_KEY_MAX : ITEM_RANGE_KEY_MAX))
+        return aws_fail(call, AWS_VALIDATION, "The update expression attempted to update the secondary index key beyond allowed size limits");
     if (value->type != type)
         return aws_fail(call, AWS_VALIDATION,
             "One or more parameter values were invalid: Type mismatch for Index Key %.*s Expected: %s Actual: %s IndexName: %.*s", TEXT_FMT(name),
             ddb_type_tag(type), ddb_type_tag(value->type), TEXT_FMT(index->name));
     if (type != ATTR_NUMBER && !value->text.len)
         return aws_fail(call, AWS_VALIDATION,
-            "One or more parameter values are not valid. A value specified for a secondary index key is not supported. The AttributeValue for a key attribute "
+            "One or more parameter values are not valid. %s is not supported. The AttributeValue for a key attribute "
             "cannot contain an empty %s value. IndexName: %.*s, IndexKey: %.*s",
+            updated ? "The update expression attempted to update a secondary index key to a value that"
+                    : "A value specified for a secondary index key",
             type == ATTR_STRING ? "string" : "binary", TEXT_FMT(index->name), TEXT_FMT(name));
     return check_size(call, used, is_hash);
 }
 
-static int check_index(struct aws_call *call, const struct attr *item, const struct store_index_decl *index)
+static int check_index(struct aws_call *call, const struct attr *item, const struct store_index_decl *index, bool updated)
 {
     size_t used[2] = {0, 0};
     for (size_t i = 0; i < store_key_parts(&index->key); i++) {
@@ -218,22 +224,32 @@ static int check_index(struct aws_call *call, const struct attr *item, const str
         if (!value)
             continue;
         *bytes += value->type == ATTR_STRING || value->type == ATTR_BINARY ? value->text.len : 0;
-        int code = check_index_member(call, value, index, i, *bytes);
+        int code = check_index_member(call, value, index, i, *bytes, updated);
         if (code)
             return code;
     }
     return 0;
 }
 
-int ddb_item_keys(struct aws_call *call, const struct store_table *table, const struct attr *item)
+static int check_keys(struct aws_call *call, const struct store_table *table, const struct attr *item, bool updated)
 {
     const struct store_table_decl *decl = store_table_decl(table);
     int code = check_member(call, item, decl->hash, decl->hash_type, true);
     if (!code && decl->range.len)
         code = check_member(call, item, decl->range, decl->range_type, false);
     for (size_t i = 0; i < decl->indexes && !code; i++)
-        code = check_index(call, item, &decl->index[i]);
+        code = check_index(call, item, &decl->index[i], updated);
     return code;
+}
+
+int ddb_item_keys(struct aws_call *call, const struct store_table *table, const struct attr *item)
+{
+    return check_keys(call, table, item, false);
+}
+
+int ddb_updated_keys(struct aws_call *call, const struct store_table *table, const struct attr *item)
+{
+    return check_keys(call, table, item, true);
 }
 
 struct text ddb_key_bytes(struct arena *arena, const struct store_table *table, const struct attr *key)

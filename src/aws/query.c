@@ -33,7 +33,8 @@ static int check_select(struct reading *r)
     if (r->page->select == DDB_SELECT_SPECIFIC && !projection)
         return aws_fail(call, AWS_VALIDATION, "Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES");
     if (projection && given.len && r->page->select != DDB_SELECT_SPECIFIC)
-        return aws_fail(call, AWS_VALIDATION, "Cannot specify the %s when choosing to get %.*s", projection, TEXT_FMT(given));
+        return aws_fail(call, AWS_VALIDATION, "Cannot specify the %s when choosing to get %.*s", projection,
+            TEXT_FMT(r->page->select == DDB_SELECT_COUNT ? TEXT("only the Count") : given));
     if (r->page->select == DDB_SELECT_PROJECTED && !shape_get(call->in, "IndexName"))
         return aws_fail(call, AWS_VALIDATION, "ALL_PROJECTED_ATTRIBUTES can be used only when %s using an IndexName", r->page->is_query ? "Querying" : "Scanning");
     return 0;

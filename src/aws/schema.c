@@ -4,6 +4,7 @@
 #include "base/clock.h"
 
 #define INVALID "One or more parameter values were invalid: "
+#define UNITS_MAX INT64_C(1000000000000) /* of ProvisionedThroughput */
 
 struct text ddb_schema_json(struct aws_call *call, const struct json *json)
 {
@@ -17,6 +18,19 @@ struct text ddb_schema_json(struct aws_call *call, const struct json *json)
     struct text copy = out.failed ? TEXT_NONE : arena_copy(call->arena, buf_text(&out));
     buf_fini(&out);
     return copy;
+}
+
+int ddb_schema_units(struct aws_call *call, const struct json *throughput, struct text index, int64_t *reads, int64_t *writes)
+{
+    static const char *const names[] = {"ReadCapacityUnits", "WriteCapacityUnits"};
+    for (int i = 0; i < 2; i++) {
+        int64_t *units = i ? writes : reads;
+        json_to_i64(shape_get(throughput, names[i]), units);
+        if (*units > UNITS_MAX)
+            return aws_fail(call, AWS_VALIDATION, "Given value %lld for %s is out of bounds%s%.*s", (long long)*units, names[i], index.len ? " for index " : "",
+                TEXT_FMT(index));
+    }
+    return 0;
 }
 
 /* ---- keys ---- */
@@ -214,10 +228,8 @@ static int read_index_throughput(struct aws_call *call, struct ddb_schema *schem
             INVALID "ProvisionedThroughput should not be specified for index: %.*s when BillingMode is PAY_PER_REQUEST", TEXT_FMT(meta->name));
     if (!schema->meta.on_demand_mode && !throughput)
         return aws_fail(call, AWS_VALIDATION, INVALID "ProvisionedThroughput is not specified for index: %.*s", TEXT_FMT(meta->name));
-    if (throughput) {
-        json_to_i64(shape_get(throughput, "ReadCapacityUnits"), &meta->reads);
-        json_to_i64(shape_get(throughput, "WriteCapacityUnits"), &meta->writes);
-    }
+    if (throughput && ddb_schema_units(call, throughput, meta->name, &meta->reads, &meta->writes))
+        return ERR_INVALID;
     meta->on_demand = ddb_schema_json(call, shape_get(json, "OnDemandThroughput"));
     meta->warm = ddb_schema_json(call, shape_get(json, "WarmThroughput"));
     return 0;
@@ -289,11 +301,7 @@ static int read_billing(struct aws_call *call, struct ddb_meta *meta)
             INVALID "ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED");
     if (meta->on_demand_mode)
         meta->mode_ms = meta->created_ms;
-    if (throughput) {
-        json_to_i64(shape_get(throughput, "ReadCapacityUnits"), &meta->reads);
-        json_to_i64(shape_get(throughput, "WriteCapacityUnits"), &meta->writes);
-    }
-    return 0;
+    return throughput ? ddb_schema_units(call, throughput, TEXT(""), &meta->reads, &meta->writes) : 0;
 }
 
 int ddb_schema_stream(struct aws_call *call, const struct json *stream, struct ddb_schema *schema, int64_t now_ms)
@@ -314,6 +322,12 @@ int ddb_schema_stream(struct aws_call *call, const struct json *stream, struct d
     schema->meta.stream_view = view;
     schema->meta.stream_ms = now_ms;
     return 0;
+}
+
+void ddb_schema_sse(struct aws_call *call, const struct json *spec, struct ddb_meta *meta)
+{
+    if (spec)
+        meta->sse = aws_param_true(spec, "Enabled") ? ddb_schema_json(call, spec) : TEXT_NONE;
 }
 
 static struct ddb_tag *tag_find(struct ddb_meta *meta, struct text key)
@@ -382,5 +396,6 @@ int ddb_schema_read(struct aws_call *call, struct ddb_schema *schema)
     schema->meta.is_protected = aws_param_true(in, "DeletionProtectionEnabled");
     schema->meta.on_demand = ddb_schema_json(call, shape_get(in, "OnDemandThroughput"));
     schema->meta.warm = ddb_schema_json(call, shape_get(in, "WarmThroughput"));
+    ddb_schema_sse(call, shape_get(in, "SSESpecification"), &schema->meta);
     return code;
 }

@@ -21,6 +21,10 @@ int ddb_schema_types(struct aws_call *call, struct ddb_schema *schema, const str
 int ddb_schema_stream(struct aws_call *call, const struct json *stream, struct ddb_schema *schema, int64_t now_ms);
 /* Reads, checks and appends tags. */
 int ddb_schema_tags(struct aws_call *call, const struct json *list, struct ddb_meta *meta);
+/* A ProvisionedThroughput, of an index when that has a name. */
+int ddb_schema_units(struct aws_call *call, const struct json *throughput, struct text index, int64_t *reads, int64_t *writes);
+/* SSESpecification; NULL: as it was. */
+void ddb_schema_sse(struct aws_call *call, const struct json *spec, struct ddb_meta *meta);
 /* The JSON of a parameter, re-encoded. Empty when it is absent. */
 struct text ddb_schema_json(struct aws_call *call, const struct json *json);
 

@@ -57,9 +57,7 @@ static int meta_of(struct aws_call *call, struct store_view *view, struct ddb_me
 static int meta_keep(struct aws_call *call, struct tick *tick, const struct ddb_meta *meta)
 {
     const struct store_table *table = call->state;
-    int code = ddb_meta_put(tick_stage(tick), store_table_name(table), meta);
-    if (!code)
-        buf_add_text(&call->body, TEXT("{}"));
+    int code = ddb_meta_put(tick_stage(tick), store_table_name(table), meta); /* the answer is an empty body */
     return code ? aws_store_fail(call, code, NULL) : 0;
 }
 

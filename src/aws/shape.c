@@ -1,7 +1,11 @@
 /* The walks over shapes. Depth is that of the tables, not of the input: attribute values are left to the item codec. */
 #include "aws/shape.h"
+
+#include "store/item.h"
 #include <stdio.h>
 
+#define TABLE_NAME_MIN 3   /* bytes of a table's name where its ARN is taken too */
+#define TABLE_NAME_MAX 255
 #define SHOWN_MAX 512 /* bytes of an offending value that are repeated to the sender */
 
 const struct json *shape_get(const struct json *object, const char *name)
@@ -105,6 +109,25 @@ int shape_check_types(const struct shape *shape, const struct json *json, struct
     }
 }
 
+int shape_check_values(const struct shape *shape, const struct json *json, struct err *err)
+{
+    int rc = 0;
+    if (json->type == JSON_NULL)
+        return 0;
+    if (shape->type == SHAPE_VALUE)
+        return attr_wire_types(json, err);
+    if (shape->type < SHAPE_LIST)
+        return 0;
+    for (const struct json *at = json->first; at && !rc; at = at->next) {
+        const struct shape_member *m = shape->type == SHAPE_STRUCT ? member_of(shape, at->name) : NULL;
+        if (shape->type == SHAPE_VALUES)
+            rc = attr_wire_types(at, err);
+        else if (m || shape->type != SHAPE_STRUCT)
+            rc = shape_check_values(m ? m->shape : shape->of, at, err);
+    }
+    return rc;
+}
+
 /* ---- constraints ---- */
 
 struct place {
@@ -155,7 +178,8 @@ static void add_value(struct buf *out, const struct json *json)
     buf_add_char(out, '\'');
 }
 
-static void fail_at(struct report *report, const struct place *place, const struct json *json, const char *what, const char *more)
+/* `who`: "Member", "Map value", "Map keys". */
+static void fail_with(struct report *report, const struct place *place, const struct json *json, const char *who, const char *what, const char *more)
 {
     if (++report->errors > SHAPE_ERRORS_MAX)
         return;
@@ -164,7 +188,12 @@ static void fail_at(struct report *report, const struct place *place, const stru
     add_value(report->out, json);
     buf_add_text(report->out, TEXT(" at '"));
     add_place(report->out, place);
-    buf_add_format(report->out, "' failed to satisfy constraint: Member must %s%s", what, more ? more : "");
+    buf_add_format(report->out, "' failed to satisfy constraint: %s must %s%s", who, what, more ? more : "");
+}
+
+static void fail_at(struct report *report, const struct place *place, const struct json *json, const char *what, const char *more)
+{
+    fail_with(report, place, json, "Member", what, more);
 }
 
 static void fail_number(struct report *report, const struct place *place, const struct json *json, const char *what, int64_t n)
@@ -209,14 +238,14 @@ static void check_string(struct report *report, const struct place *place, const
         fail_at(report, place, json, "satisfy enum value set: ", set);
         return;
     }
-    if (shape->pattern && is_arn(json->text))
-        return; /* a table may be named by its ARN, which is taken apart later */
-    if (shape->pattern && !is_plain_name(json->text))
+    bool is_name = shape->arn && json->text.len && !is_arn(json->text); /* an ARN is taken apart later */
+    if (shape->pattern && (is_name || !shape->arn) && !(shape->holds ? shape->holds(json->text) : is_plain_name(json->text)))
         fail_at(report, place, json, "satisfy regular expression pattern: ", shape->pattern);
-    if ((int64_t)json->text.len < shape->min)
-        fail_number(report, place, json, "have length greater than or equal to ", shape->min);
-    if (shape->max && (int64_t)json->text.len > shape->max)
-        fail_number(report, place, json, "have length less than or equal to ", shape->max);
+    int64_t min = is_name ? TABLE_NAME_MIN : shape->min, max = is_name ? TABLE_NAME_MAX : shape->max;
+    if ((int64_t)json->text.len < min)
+        fail_number(report, place, json, "have length greater than or equal to ", min);
+    if (max && (int64_t)json->text.len > max)
+        fail_number(report, place, json, "have length less than or equal to ", max);
 }
 
 static void check_number(struct report *report, const struct place *place, const struct shape *shape, const struct json *json)
@@ -232,17 +261,55 @@ static void check_number(struct report *report, const struct place *place, const
 
 static void check(struct report *report, const struct place *place, const struct shape *shape, const struct json *json);
 
-static void check_elements(struct report *report, const struct place *place, const struct shape *shape, const struct json *json)
+/* What AWS says of a map whose values are lists, or whose keys are names: once, of the map itself. */
+static bool check_map(struct report *report, const struct place *place, const struct shape *shape, const struct json *json)
+{
+    char limits[160];
+    bool values = true, keys = true;
+    for (const struct json *at = json->first; at; at = at->next) {
+        int64_t count = at->count;
+        if (at->type == JSON_NULL) {
+            fail_with(report, place, json, "Map value", "satisfy constraint: [Member must not be null]", NULL);
+            return false;
+        }
+        values = values && !(shape->of->type == SHAPE_LIST && (count < shape->of->min || (shape->of->max && count > shape->of->max)));
+        keys = keys && !(shape->key && !is_arn(at->name) && (!is_plain_name(at->name) || at->name.len < TABLE_NAME_MIN || at->name.len > TABLE_NAME_MAX));
+    }
+    if (!keys) {
+        snprintf(limits, sizeof(limits),
+            "satisfy constraint: [Member must have length less than or equal to %d, Member must have length greater than or equal to %d, ", TABLE_NAME_MAX, TABLE_NAME_MIN);
+        fail_with(report, place, json, "Map keys", limits, "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+]");
+    }
+    if (!values) {
+        snprintf(limits, sizeof(limits), "satisfy constraint: [Member must have length less than or equal to %lld, Member must have length greater than or equal to %lld]",
+            (long long)shape->of->max, (long long)shape->of->min);
+        fail_with(report, place, json, "Map value", limits, NULL);
+    }
+    return true;
+}
+
+static void check_each(struct report *report, const struct place *place, const struct shape *shape, const struct json *json)
 {
     uint32_t n = 0;
+    for (const struct json *at = json->first; at && report->errors <= SHAPE_ERRORS_MAX; at = at->next) {
+        struct place here = {place, at->name, shape->type == SHAPE_LIST ? ++n : 0, true};
+        if (at->type == JSON_NULL && shape->of->type != SHAPE_VALUE)
+            fail_at(report, &here, NULL, "not be null", NULL);
+        else if (shape->type == SHAPE_MAP && shape->of->type == SHAPE_LIST)
+            check_each(report, &here, shape->of, at); /* its length has been judged with the map */
+        else
+            check(report, &here, shape->of, at);
+    }
+}
+
+static void check_elements(struct report *report, const struct place *place, const struct shape *shape, const struct json *json)
+{
     if ((int64_t)json->count < shape->min)
         fail_number(report, place, json, "have length greater than or equal to ", shape->min);
     if (shape->max && (int64_t)json->count > shape->max)
         fail_number(report, place, json, "have length less than or equal to ", shape->max);
-    for (const struct json *at = json->first; at && report->errors <= SHAPE_ERRORS_MAX; at = at->next) {
-        struct place here = {place, at->name, shape->type == SHAPE_LIST ? ++n : 0, true};
-        check(report, &here, shape->of, at);
-    }
+    if (shape->type == SHAPE_LIST || check_map(report, place, shape, json))
+        check_each(report, place, shape, json);
 }
 
 static void check_members(struct report *report, const struct place *place, const struct shape *shape, const struct json *json)

@@ -17,11 +17,14 @@ struct shape_member;
 struct shape {
     enum shape_type type;
     int64_t min, max;              /* length, value or number of elements; max 0: no limit */
-    const char *pattern;           /* of a string, as AWS prints it; only the characters of table names are known: [a-zA-Z0-9_.-]+ */
+    const char *pattern;           /* of a string, as AWS prints it; only the characters of table names are known: [a-zA-Z0-9_.-]+, unless `holds` says more */
     const char *values;            /* "A, B, C": the enumeration as AWS prints it */
     const struct shape *of;        /* elements of a list, values of a map */
     const struct shape_member *member; /* of a struct, ended by a name of NULL */
     const char *java;              /* the class as AWS prints it */
+    bool arn;                      /* of a string with a pattern: an ARN is as good, and min and max are those of the ARN */
+    const struct shape *key;       /* what the keys of a map must be; NULL: anything */
+    bool (*holds)(struct text text); /* whether a text has the pattern; NULL: that of tables' names */
 };
 struct shape_member {
     const char *name;
@@ -33,6 +36,8 @@ struct shape_member {
 
 /* Types. 0 or ERR_TYPE with the sentence of a SerializationException. */
 int shape_check_types(const struct shape *shape, const struct json *json, struct err *err);
+/* The types inside attribute values, which the first walk leaves to whoever reads the items. Asked for when a request is refused: its types come first. 0 or ERR_TYPE. */
+int shape_check_values(const struct shape *shape, const struct json *json, struct err *err);
 /* Constraints. 0, or ERR_INVALID with the sentence in `out` ("2 validation errors detected: ..."; cut at out's limit), or ERR_MEMORY. */
 int shape_check_constraints(const struct shape *shape, const struct json *json, struct buf *out);
 /* A member that is there and not null, or NULL. */

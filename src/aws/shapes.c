@@ -14,9 +14,13 @@ static const struct shape units = {.type = SHAPE_LONG, .min = 1};
 static const struct shape any_long = {.type = SHAPE_LONG, .min = INT64_MIN};
 static const struct shape limit = {.type = SHAPE_INTEGER, .min = 1};
 static const struct shape table_name = {.type = SHAPE_STRING, .min = 3, .max = 255, .pattern = "[a-zA-Z0-9_.-]+"};
+/* Where a table's ARN is as good as its name. */
+static const struct shape table_arn = {.type = SHAPE_STRING, .min = 1, .max = 1024, .pattern = "[a-zA-Z0-9_.-]+", .arn = true};
 static const struct shape index_name = {.type = SHAPE_STRING, .min = 3, .max = 255, .pattern = "[a-zA-Z0-9_.-]+"};
 static const struct shape key_name = {.type = SHAPE_STRING, .min = 1, .max = 255};
 static const struct shape attribute_name = {.type = SHAPE_STRING, .max = 65535};
+/* Where a table's ARN alone is taken. */
+static const struct shape only_arn = {.type = SHAPE_STRING, .min = 1, .max = 1024};
 static const struct shape resource_arn = {.type = SHAPE_STRING, .min = 1, .max = 1283};
 static const struct shape value = {.type = SHAPE_VALUE, .java = CLASS("AttributeValue")};
 static const struct shape values = {
@@ -85,14 +89,14 @@ static const struct shape tag_keys = {.type = SHAPE_LIST, .of = &tag_key};
     static const struct shape_member name##_input[] = {__VA_ARGS__, END};                                                                 \
     const struct shape ddb_shape_##name = {.type = SHAPE_STRUCT, .member = name##_input, .java = "java.util.Map"}
 
-INPUT(create_table, {"TableName", &table_name, true}, {"AttributeDefinitions", &definitions, true}, {"KeySchema", &key_schema, true},
+INPUT(create_table, {"TableName", &table_arn, true}, {"AttributeDefinitions", &definitions, true}, {"KeySchema", &key_schema, true},
     {"BillingMode", &billing_mode, false}, {"ProvisionedThroughput", &throughput, false}, {"LocalSecondaryIndexes", &lsis, false},
     {"GlobalSecondaryIndexes", &gsis, false}, {"StreamSpecification", &stream, false}, {"SSESpecification", &sse, false}, {"Tags", &tag_list, false},
     {"TableClass", &table_class, false}, {"DeletionProtectionEnabled", &boolean, false}, {"OnDemandThroughput", &on_demand, false},
     {"WarmThroughput", &warm, false}, {"ResourcePolicy", &any_string, false});
-INPUT(describe_table, {"TableName", &table_name, true});
-INPUT(delete_table, {"TableName", &table_name, true});
-INPUT(table_alone, {"TableName", &table_name, true});
+INPUT(describe_table, {"TableName", &table_arn, true});
+INPUT(delete_table, {"TableName", &table_arn, true});
+INPUT(table_alone, {"TableName", &table_arn, true});
 static const struct shape list_limit = {.type = SHAPE_INTEGER, .min = 1, .max = 100};
 INPUT(list_tables, {"ExclusiveStartTableName", &table_name, false}, {"Limit", &list_limit, false});
 const struct shape ddb_shape_nothing = {.type = SHAPE_STRUCT};
@@ -107,7 +111,7 @@ static const struct shape gsi_change = {.type = SHAPE_STRUCT, .member = gsi_chan
 static const struct shape gsi_changes = {.type = SHAPE_LIST, .of = &gsi_change};
 static const struct shape any_struct = {.type = SHAPE_STRUCT};
 static const struct shape any_list = {.type = SHAPE_LIST, .of = &any_struct};
-INPUT(update_table, {"TableName", &table_name, true}, {"AttributeDefinitions", &definitions, false}, {"BillingMode", &billing_mode, false},
+INPUT(update_table, {"TableName", &table_arn, true}, {"AttributeDefinitions", &definitions, false}, {"BillingMode", &billing_mode, false},
     {"ProvisionedThroughput", &throughput, false}, {"GlobalSecondaryIndexUpdates", &gsi_changes, false}, {"StreamSpecification", &stream, false},
     {"SSESpecification", &sse, false}, {"ReplicaUpdates", &any_list, false}, {"TableClass", &table_class, false},
     {"DeletionProtectionEnabled", &boolean, false}, {"OnDemandThroughput", &on_demand, false}, {"WarmThroughput", &warm, false});
@@ -118,33 +122,51 @@ INPUT(list_tags, {"ResourceArn", &resource_arn, true}, {"NextToken", &any_string
 
 static const struct shape_member ttl_members[] = {{"Enabled", &boolean, true}, {"AttributeName", &key_name, true}, END};
 static const struct shape ttl = {.type = SHAPE_STRUCT, .member = ttl_members, .java = CLASS("TimeToLiveSpecification")};
-INPUT(update_ttl, {"TableName", &table_name, true}, {"TimeToLiveSpecification", &ttl, true});
+static const struct shape destination_arn = {.type = SHAPE_STRING, .min = 37, .max = 1024};
+static const struct shape precision = {.type = SHAPE_STRING, .values = "MILLISECOND, MICROSECOND"};
+static const struct shape_member precision_members[] = {{"ApproximateCreationDateTimePrecision", &precision, false}, END};
+static const struct shape enabling = {.type = SHAPE_STRUCT, .member = precision_members, .java = CLASS("EnableKinesisStreamingConfiguration")};
+static const struct shape updating = {.type = SHAPE_STRUCT, .member = precision_members, .java = CLASS("UpdateKinesisStreamingConfiguration")};
+INPUT(enable_destination, {"TableName", &table_arn, true}, {"StreamArn", &destination_arn, true}, {"EnableKinesisStreamingConfiguration", &enabling, false});
+INPUT(update_destination, {"TableName", &table_arn, true}, {"StreamArn", &destination_arn, true}, {"UpdateKinesisStreamingConfiguration", &updating, false});
+INPUT(update_ttl, {"TableName", &table_arn, true}, {"TimeToLiveSpecification", &ttl, true});
 
 static const struct shape recovery_days = {.type = SHAPE_INTEGER, .min = 1, .max = 35};
 static const struct shape_member recovery_members[] = {{"PointInTimeRecoveryEnabled", &boolean, true}, {"RecoveryPeriodInDays", &recovery_days, false}, END};
 static const struct shape recovery = {.type = SHAPE_STRUCT, .member = recovery_members, .java = CLASS("PointInTimeRecoverySpecification")};
-INPUT(update_backups, {"TableName", &table_name, true}, {"PointInTimeRecoverySpecification", &recovery, true});
+INPUT(update_backups, {"TableName", &table_arn, true}, {"PointInTimeRecoverySpecification", &recovery, true});
 
 static const struct shape backup_arn = {.type = SHAPE_STRING, .min = 37, .max = 1024};
 static const struct shape backup_type = {.type = SHAPE_STRING, .values = "ALL, SYSTEM, AWS_BACKUP, USER"};
 static const struct shape moment = {.type = SHAPE_TIME};
-INPUT(create_backup, {"TableName", &table_name, true}, {"BackupName", &table_name, true});
+INPUT(create_backup, {"TableName", &table_arn, true}, {"BackupName", &table_name, true});
 INPUT(backup_alone, {"BackupArn", &backup_arn, true});
-INPUT(list_backups, {"TableName", &table_name, false}, {"Limit", &list_limit, false}, {"TimeRangeLowerBound", &moment, false},
+INPUT(list_backups, {"TableName", &table_arn, false}, {"Limit", &list_limit, false}, {"TimeRangeLowerBound", &moment, false},
     {"TimeRangeUpperBound", &moment, false}, {"ExclusiveStartBackupArn", &backup_arn, false}, {"BackupType", &backup_type, false});
 #define RESTORE                                                                                                                           \
     {"TargetTableName", &table_name, true}, {"BillingModeOverride", &billing_mode, false}, {"GlobalSecondaryIndexOverride", &gsis, false}, \
         {"LocalSecondaryIndexOverride", &lsis, false}, {"ProvisionedThroughputOverride", &throughput, false},                             \
         {"OnDemandThroughputOverride", &on_demand, false}, {"SSESpecificationOverride", &sse, false}
 INPUT(restore_backup, RESTORE, {"BackupArn", &backup_arn, true});
-INPUT(restore_time, {"SourceTableArn", &resource_arn, false}, {"SourceTableName", &table_name, false}, RESTORE,
+INPUT(restore_time, {"SourceTableArn", &only_arn, false}, {"SourceTableName", &table_name, false}, RESTORE,
     {"UseLatestRestorableTime", &boolean, false}, {"RestoreDateTime", &moment, false});
 
 static const struct shape job_arn = {.type = SHAPE_STRING, .min = 37, .max = 1024};
 static const struct shape page_size = {.type = SHAPE_INTEGER, .min = 1, .max = 25};
 static const struct shape export_format = {.type = SHAPE_STRING, .values = "DYNAMODB_JSON, ION"};
 static const struct shape export_type = {.type = SHAPE_STRING, .values = "FULL_EXPORT, INCREMENTAL_EXPORT"};
-static const struct shape bucket_name = {.type = SHAPE_STRING, .max = 255};
+/* Of a bucket's name: letters and digits, with dots, hyphens and underscores between them. */
+static bool is_bucket(struct text name)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", between[] = ".-_";
+    for (size_t i = 0; i < name.len; i++) {
+        bool letter = memchr(letters, name.data[i], sizeof(letters) - 1) != NULL;
+        if (!letter && (i == 0 || i + 1 == name.len || !memchr(between, name.data[i], sizeof(between) - 1)))
+            return false;
+    }
+    return name.len >= 2;
+}
+static const struct shape bucket_name = {.type = SHAPE_STRING, .max = 255, .pattern = "^[a-z0-9A-Z]+[\\.\\-\\w]*[a-z0-9A-Z]+$", .holds = is_bucket};
 static const struct shape bucket_prefix = {.type = SHAPE_STRING, .max = 1024};
 static const struct shape input_format = {.type = SHAPE_STRING, .values = "DYNAMODB_JSON, ION, CSV"};
 static const struct shape input_compression = {.type = SHAPE_STRING, .values = "GZIP, ZSTD, NONE"};
@@ -154,15 +176,30 @@ static const struct shape_member creation_members[] = {{"TableName", &table_name
     {"BillingMode", &billing_mode, false}, {"ProvisionedThroughput", &throughput, false}, {"OnDemandThroughput", &on_demand, false}, {"SSESpecification", &sse, false},
     {"GlobalSecondaryIndexes", &gsis, false}, END};
 static const struct shape creation = {.type = SHAPE_STRUCT, .member = creation_members, .java = CLASS("TableCreationParameters")};
-INPUT(export_table, {"TableArn", &resource_arn, true}, {"ExportTime", &moment, false}, {"ClientToken", &any_string, false}, {"S3Bucket", &bucket_name, true},
+INPUT(export_table, {"TableArn", &only_arn, true}, {"ExportTime", &moment, false}, {"ClientToken", &any_string, false}, {"S3Bucket", &bucket_name, true},
     {"S3BucketOwner", &any_string, false}, {"S3Prefix", &bucket_prefix, false}, {"S3SseAlgorithm", &any_string, false}, {"S3SseKmsKeyId", &any_string, false},
     {"ExportFormat", &export_format, false}, {"ExportType", &export_type, false});
 INPUT(export_alone, {"ExportArn", &job_arn, true});
-INPUT(list_exports, {"TableArn", &resource_arn, false}, {"MaxResults", &page_size, false}, {"NextToken", &any_string, false});
+INPUT(list_exports, {"TableArn", &only_arn, false}, {"MaxResults", &page_size, false}, {"NextToken", &any_string, false});
 INPUT(import_table, {"ClientToken", &any_string, false}, {"S3BucketSource", &bucket_source, true}, {"InputFormat", &input_format, true},
     {"InputCompressionType", &input_compression, false}, {"TableCreationParameters", &creation, true});
 INPUT(import_alone, {"ImportArn", &job_arn, true});
-INPUT(list_imports, {"TableArn", &resource_arn, false}, {"PageSize", &page_size, false}, {"NextToken", &any_string, false});
+INPUT(list_imports, {"TableArn", &only_arn, false}, {"PageSize", &page_size, false}, {"NextToken", &any_string, false});
+
+/* ---- global tables ---- */
+static const struct shape_member replica_members[] = {{"RegionName", &any_string, false}, END};
+static const struct shape replica = {.type = SHAPE_STRUCT, .member = replica_members, .java = CLASS("Replica")};
+static const struct shape replicas = {.type = SHAPE_LIST, .of = &replica};
+INPUT(list_global, {"ExclusiveStartGlobalTableName", &table_name, false}, {"Limit", &limit, false}, {"RegionName", &any_string, false});
+INPUT(create_global, {"GlobalTableName", &table_name, true}, {"ReplicationGroup", &replicas, true});
+INPUT(global_alone, {"GlobalTableName", &table_name, true});
+static const struct shape_member region_members[] = {{"RegionName", &any_string, true}, END};
+static const struct shape region_create = {.type = SHAPE_STRUCT, .member = region_members, .java = CLASS("CreateReplicaAction")};
+static const struct shape region_delete = {.type = SHAPE_STRUCT, .member = region_members, .java = CLASS("DeleteReplicaAction")};
+static const struct shape_member replica_update_members[] = {{"Create", &region_create, false}, {"Delete", &region_delete, false}, END};
+static const struct shape replica_update = {.type = SHAPE_STRUCT, .member = replica_update_members, .java = CLASS("ReplicaUpdate")};
+static const struct shape replica_updates = {.type = SHAPE_LIST, .of = &replica_update};
+INPUT(update_global, {"GlobalTableName", &table_name, true}, {"ReplicaUpdates", &replica_updates, true});
 
 /* ---- items ---- */
 static const struct shape names_map = {.type = SHAPE_MAP, .of = &any_string, .java = "java.util.Map<java.lang.String, java.lang.String>"};
@@ -190,18 +227,18 @@ static const struct shape attributes_to_get = {.type = SHAPE_LIST, .min = 1, .of
     {"Expected", &expected, false}, {"ReturnValues", &return_values, false}, RETURNS, {"ConditionalOperator", &conditional_operator, false}, \
         CONDITION, EXPRESSION_NAMES, EXPRESSION_VALUES, {"ReturnValuesOnConditionCheckFailure", &return_on_failure, false}
 
-INPUT(put_item, {"TableName", &table_name, true}, {"Item", &values, true}, SINGLE_WRITE);
-INPUT(delete_item, {"TableName", &table_name, true}, {"Key", &values, true}, SINGLE_WRITE);
-INPUT(update_item, {"TableName", &table_name, true}, {"Key", &values, true}, {"AttributeUpdates", &attribute_updates, false},
+INPUT(put_item, {"TableName", &table_arn, true}, {"Item", &values, true}, SINGLE_WRITE);
+INPUT(delete_item, {"TableName", &table_arn, true}, {"Key", &values, true}, SINGLE_WRITE);
+INPUT(update_item, {"TableName", &table_arn, true}, {"Key", &values, true}, {"AttributeUpdates", &attribute_updates, false},
     {"UpdateExpression", &any_string, false}, SINGLE_WRITE);
-INPUT(get_item, {"TableName", &table_name, true}, {"Key", &values, true}, {"AttributesToGet", &attributes_to_get, false},
+INPUT(get_item, {"TableName", &table_arn, true}, {"Key", &values, true}, {"AttributesToGet", &attributes_to_get, false},
     {"ConsistentRead", &boolean, false}, {"ReturnConsumedCapacity", &return_capacity, false}, {"ProjectionExpression", &any_string, false}, EXPRESSION_NAMES);
 
 static const struct shape keys = {.type = SHAPE_LIST, .min = 1, .max = 100, .of = &values};
 static const struct shape_member keys_members[] = {{"Keys", &keys, true}, {"AttributesToGet", &attributes_to_get, false},
     {"ConsistentRead", &boolean, false}, {"ProjectionExpression", &any_string, false}, EXPRESSION_NAMES, END};
 static const struct shape keys_and_attributes = {.type = SHAPE_STRUCT, .member = keys_members, .java = CLASS("KeysAndAttributes")};
-static const struct shape get_requests = {.type = SHAPE_MAP, .min = 1, .max = 100, .of = &keys_and_attributes,
+static const struct shape get_requests = {.type = SHAPE_MAP, .min = 1, .max = 100, .of = &keys_and_attributes, .key = &table_arn,
     .java = "java.util.Map<java.lang.String, com.amazonaws.dynamodb.v20120810.KeysAndAttributes>"};
 INPUT(batch_get, {"RequestItems", &get_requests, true}, {"ReturnConsumedCapacity", &return_capacity, false});
 
@@ -212,22 +249,22 @@ static const struct shape delete_request = {.type = SHAPE_STRUCT, .member = dele
 static const struct shape_member write_request_members[] = {{"PutRequest", &put_request, false}, {"DeleteRequest", &delete_request, false}, END};
 static const struct shape write_request = {.type = SHAPE_STRUCT, .member = write_request_members, .java = CLASS("WriteRequest")};
 static const struct shape write_list = {.type = SHAPE_LIST, .min = 1, .max = 25, .of = &write_request};
-static const struct shape write_requests = {.type = SHAPE_MAP, .min = 1, .max = 25, .of = &write_list,
+static const struct shape write_requests = {.type = SHAPE_MAP, .min = 1, .max = 25, .of = &write_list, .key = &table_arn,
     .java = "java.util.Map<java.lang.String, java.util.List<com.amazonaws.dynamodb.v20120810.WriteRequest>>"};
 INPUT(batch_write, {"RequestItems", &write_requests, true}, RETURNS);
 
 /* ---- transactions ---- */
 #define ON_FAILURE {"ReturnValuesOnConditionCheckFailure", &return_on_failure, false}
-static const struct shape_member check_members[] = {{"TableName", &table_name, true}, {"Key", &values, true},
+static const struct shape_member check_members[] = {{"TableName", &table_arn, true}, {"Key", &values, true},
     {"ConditionExpression", &any_string, true}, EXPRESSION_NAMES, EXPRESSION_VALUES, ON_FAILURE, END};
 static const struct shape check_action = {.type = SHAPE_STRUCT, .member = check_members, .java = CLASS("ConditionCheck")};
 static const struct shape_member put_members[] = {
-    {"TableName", &table_name, true}, {"Item", &values, true}, CONDITION, EXPRESSION_NAMES, EXPRESSION_VALUES, ON_FAILURE, END};
+    {"TableName", &table_arn, true}, {"Item", &values, true}, CONDITION, EXPRESSION_NAMES, EXPRESSION_VALUES, ON_FAILURE, END};
 static const struct shape put_action = {.type = SHAPE_STRUCT, .member = put_members, .java = CLASS("Put")};
 static const struct shape_member delete_members[] = {
-    {"TableName", &table_name, true}, {"Key", &values, true}, CONDITION, EXPRESSION_NAMES, EXPRESSION_VALUES, ON_FAILURE, END};
+    {"TableName", &table_arn, true}, {"Key", &values, true}, CONDITION, EXPRESSION_NAMES, EXPRESSION_VALUES, ON_FAILURE, END};
 static const struct shape delete_action = {.type = SHAPE_STRUCT, .member = delete_members, .java = CLASS("Delete")};
-static const struct shape_member update_members[] = {{"TableName", &table_name, true}, {"Key", &values, true}, {"UpdateExpression", &any_string, true},
+static const struct shape_member update_members[] = {{"TableName", &table_arn, true}, {"Key", &values, true}, {"UpdateExpression", &any_string, true},
     CONDITION, EXPRESSION_NAMES, EXPRESSION_VALUES, ON_FAILURE, END};
 static const struct shape update_action_shape = {.type = SHAPE_STRUCT, .member = update_members, .java = CLASS("Update")};
 static const struct shape_member write_item_members[] = {{"ConditionCheck", &check_action, false}, {"Put", &put_action, false},
@@ -237,7 +274,7 @@ static const struct shape write_items = {.type = SHAPE_LIST, .min = 1, .max = 10
 static const struct shape client_token = {.type = SHAPE_STRING, .min = 1, .max = 36};
 INPUT(transact_write, {"TransactItems", &write_items, true}, {"ClientRequestToken", &client_token, false}, RETURNS);
 
-static const struct shape_member get_members[] = {{"TableName", &table_name, true}, {"Key", &values, true}, {"ProjectionExpression", &any_string, false},
+static const struct shape_member get_members[] = {{"TableName", &table_arn, true}, {"Key", &values, true}, {"ProjectionExpression", &any_string, false},
     EXPRESSION_NAMES, END};
 static const struct shape get_action = {.type = SHAPE_STRUCT, .member = get_members, .java = CLASS("Get")};
 static const struct shape_member get_one_members[] = {{"Get", &get_action, true}, END};
@@ -247,7 +284,7 @@ INPUT(transact_get, {"TransactItems", &get_items, true}, {"ReturnConsumedCapacit
 
 /* ---- pages ---- */
 #define PAGE                                                                                                                              \
-    {"TableName", &table_name, true}, {"IndexName", &index_name, false}, {"Select", &select_shape, false},                                \
+    {"TableName", &table_arn, true}, {"IndexName", &index_name, false}, {"Select", &select_shape, false},                                \
         {"AttributesToGet", &attributes_to_get, false}, {"Limit", &limit, false}, {"ConsistentRead", &boolean, false},                    \
         {"ConditionalOperator", &conditional_operator, false}, {"ExclusiveStartKey", &values, false},                                     \
         {"ReturnConsumedCapacity", &return_capacity, false}, {"ProjectionExpression", &any_string, false},                                \

@@ -119,15 +119,17 @@ int ddb_list_tables_prepare(struct aws_call *call)
     begin_member(call, "TableNames");
     json_begin_array(w);
     const struct store_table *table = store_table_next(call->store, NULL);
-    for (; table && n < limit; table = store_table_next(call->store, table)) {
+    for (; table; table = store_table_next(call->store, table)) {
         if ((start.len && text_compare(store_table_name(table), start) <= 0) || ddb_is_hidden(store_table_name(table)))
             continue;
+        if (n == limit)
+            break;
         last = store_table_name(table);
         json_text(w, last);
         n++;
     }
     json_end_array(w);
-    if (table && last.len) {
+    if (table && last.len) { /* only when another one follows */
         json_name(w, "LastEvaluatedTableName");
         json_text(w, last);
     }

@@ -69,38 +69,7 @@ int ddb_transaction_add(struct aws_call *call, struct ddb_transaction *t)
     return t->bytes <= DDB_TRANSACT_BYTES ? 0 : aws_fail(call, AWS_VALIDATION, "Collection size of items in a transaction cannot exceed 4MB");
 }
 
-int ddb_transact_write_prepare(struct aws_call *call)
-{
-    const struct json *items = shape_get(call->in, "TransactItems");
-    struct ddb_transaction *t = NULL;
-    int code = ddb_transaction_create(call, items, &t);
-    for (const struct json *at = items->first; at && !code; at = at->next) {
-        code = read_action(call, at, &t->write[t->count]);
-        if (!code)
-            code = ddb_transaction_add(call, t);
-    }
-    return code;
-}
-
-/* A fault of one action becomes its reason; what is no fault of the request ends the transaction. */
-static int take_reason(struct aws_call *call, struct ddb_reason *reason, const struct ddb_write *write, int code)
-{
-    if (code == ERR_CONDITION) {
-        *reason = (struct ddb_reason){"ConditionalCheckFailed", TEXT("The conditional request failed"), write->item_on_failure ? write->before : NULL};
-        return 0;
-    }
-    if (code == ERR_EXISTS) {
-        *reason = (struct ddb_reason){"DuplicateItem", TEXT("Duplicate primary key exists in table"), write->item_on_failure ? write->before : NULL};
-        return 0;
-    }
-    if (code == ERR_COLD || call->fault != AWS_VALIDATION)
-        return code;
-    *reason = (struct ddb_reason){"ValidationError", call->message, NULL};
-    call->fault = AWS_FINE;
-    return 0;
-}
-
-static int cancel(struct aws_call *call, const struct ddb_transaction *t)
+int ddb_transaction_cancel(struct aws_call *call, const struct ddb_reason *reasons_of, size_t count)
 {
     struct buf message, reasons;
     struct json_writer w;
@@ -109,8 +78,8 @@ static int cancel(struct aws_call *call, const struct ddb_transaction *t)
     json_writer_init(&w, &reasons);
     buf_add_text(&message, text_of(CANCELLED));
     json_begin_array(&w);
-    for (size_t i = 0; i < t->count; i++) {
-        const struct ddb_reason *reason = &t->reason[i];
+    for (size_t i = 0; i < count; i++) {
+        const struct ddb_reason *reason = &reasons_of[i];
         buf_add_format(&message, "%s%s", i ? ", " : "", reason->code ? reason->code : "None");
         json_begin_object(&w);
         json_name(&w, "Code");
@@ -134,6 +103,54 @@ static int cancel(struct aws_call *call, const struct ddb_transaction *t)
     return code;
 }
 
+/* What an item or a key has against its table's schema is its action's reason; what the request itself has against it is a fault of its own. */
+static bool take_refusal(struct aws_call *call, const struct store_table *table, struct ddb_reason *reason)
+{
+    if (call->fault != AWS_VALIDATION || !table)
+        return false;
+    *reason = (struct ddb_reason){"ValidationError", call->message, NULL};
+    call->fault = AWS_FINE;
+    call->message = TEXT_NONE;
+    return true;
+}
+
+int ddb_transact_write_prepare(struct aws_call *call)
+{
+    const struct json *items = shape_get(call->in, "TransactItems");
+    struct ddb_transaction *t = NULL;
+    bool refused = false;
+    int code = ddb_transaction_create(call, items, &t);
+    for (const struct json *at = items->first; at && !code; at = at->next) {
+        code = read_action(call, at, &t->write[t->count]);
+        if (!code) {
+            code = ddb_transaction_add(call, t);
+        } else if (take_refusal(call, t->write[t->count].table, &t->reason[t->count])) {
+            refused = true;
+            t->count++;
+            code = 0;
+        }
+    }
+    return !code && refused ? ddb_transaction_cancel(call, t->reason, t->count) : code;
+}
+
+/* A fault of one action becomes its reason; what is no fault of the request ends the transaction. */
+static int take_reason(struct aws_call *call, struct ddb_reason *reason, const struct ddb_write *write, int code)
+{
+    if (code == ERR_CONDITION) {
+        *reason = (struct ddb_reason){"ConditionalCheckFailed", TEXT("The conditional request failed"), write->item_on_failure ? write->before : NULL};
+        return 0;
+    }
+    if (code == ERR_EXISTS) {
+        *reason = (struct ddb_reason){"DuplicateItem", TEXT("Duplicate primary key exists in table"), write->item_on_failure ? write->before : NULL};
+        return 0;
+    }
+    if (code == ERR_COLD || call->fault != AWS_VALIDATION)
+        return code;
+    *reason = (struct ddb_reason){"ValidationError", call->message, NULL};
+    call->fault = AWS_FINE;
+    return 0;
+}
+
 static int run_actions(struct aws_call *call, struct store_view *view, struct ddb_transaction *t, struct tick *tick)
 {
     bool failed = false;
@@ -149,7 +166,7 @@ static int run_actions(struct aws_call *call, struct store_view *view, struct dd
         if (code)
             return code;
     }
-    return failed ? cancel(call, t) : 0;
+    return failed ? ddb_transaction_cancel(call, t->reason, t->count) : 0;
 }
 
 int ddb_transact_write_perform(struct aws_call *call, struct store_view *view, struct tick *tick)
@@ -164,7 +181,7 @@ int ddb_transact_write_perform(struct aws_call *call, struct store_view *view, s
         return 0;
     }
     if (code == ERR_DUPLICATE)
-        return aws_fail(call, DDB_TOKEN_MISMATCH, "An error occurred (IdempotentParameterMismatchException): The client token was used with other parameters");
+        return aws_fail(call, DDB_TOKEN_MISMATCH, "DynamoDB rejected the request because you retried a request with a different payload but with an idempotent token that was already used.");
     if (code)
         return aws_store_fail(call, code, NULL);
     for (size_t i = 0; i < t->count && (t->capacity == DDB_CAPACITY_INDEXES || t->metrics); i++) {
@@ -294,12 +311,18 @@ int ddb_transact_get_prepare(struct aws_call *call)
     if (!t || !seen)
         return aws_no_memory(call);
     call->state = t;
+    struct ddb_reason *reason = arena_zalloc(call->arena, items->count * sizeof(*reason));
+    bool refused = false;
     t->get = arena_zalloc(call->arena, items->count * sizeof(*t->get));
-    if (!t->get)
+    if (!t->get || !reason)
         return aws_no_memory(call);
     for (const struct json *at = items->first; at; at = at->next) {
         struct get_action *get = &t->get[t->count++];
         int code = read_get(call, shape_get(at, "Get"), get);
+        if (code && take_refusal(call, get->table, &reason[t->count - 1])) {
+            refused = true;
+            continue;
+        }
         if (code)
             return code;
         code = ddb_keyset_add(seen, call->arena, get->table, get->key);
@@ -308,7 +331,7 @@ int ddb_transact_get_prepare(struct aws_call *call)
         if (code)
             return aws_no_memory(call);
     }
-    return 0;
+    return refused ? ddb_transaction_cancel(call, reason, t->count) : 0;
 }
 
 static int get_one(struct aws_call *call, struct store_view *view, struct get_action *get, size_t *bytes)

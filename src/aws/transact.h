@@ -31,6 +31,8 @@ struct ddb_transaction {
 int ddb_transaction_create(struct aws_call *call, const struct json *items, struct ddb_transaction **out);
 /* t->write[t->count] has been read: counts it, refuses a second one on its item and what is too much. */
 int ddb_transaction_add(struct aws_call *call, struct ddb_transaction *t);
+/* The transaction is refused for what its items are, before anything is read: t->reason tells which. Answers a negative code. */
+int ddb_transaction_cancel(struct aws_call *call, const struct ddb_reason *reason, size_t count);
 /* FNV-1a: only ever compared with the same client's own retry. */
 uint64_t ddb_digest(uint64_t seed, struct text bytes);
 #define DDB_DIGEST_SEED UINT64_C(0xcbf29ce484222325)

@@ -56,21 +56,37 @@ int ddb_update_table_prepare(struct aws_call *call)
 
 /* ---- billing ---- */
 
-static int64_t member(const struct json *object, const char *name)
+#define DAY_MS (24 * HOUR_MS)
+
+/* AWS takes no change that changes nothing. `index` empty: of the table. */
+static int refuse_same(struct aws_call *call, struct text index, int64_t reads, int64_t writes)
 {
-    int64_t value = 0;
-    const struct json *found = shape_get(object, name);
-    if (found)
-        json_to_i64(found, &value);
-    return value;
+    const char *what = index.len ? "index" : "table";
+    return aws_fail(call, AWS_VALIDATION,
+        "The provisioned throughput for the %s%s%.*s will not change. The requested value equals the current value. Current ReadCapacityUnits provisioned for the %s: %lld. "
+        "Requested ReadCapacityUnits: %lld. Current WriteCapacityUnits provisioned for the %s: %lld. Requested WriteCapacityUnits: %lld. Refer to the Amazon DynamoDB Developer "
+        "Guide for current limits and how to request higher limits.",
+        what, index.len ? " " : "", TEXT_FMT(index), what, (long long)reads, (long long)reads, what, (long long)writes, (long long)writes);
+}
+
+static void note_change(struct ddb_changes *changes, bool raised, bool lowered, int64_t now_ms)
+{
+    if (raised)
+        changes->raised_ms = now_ms;
+    if (!lowered)
+        return;
+    changes->lowered = changes->lowered_ms / DAY_MS == now_ms / DAY_MS ? changes->lowered + 1 : 1;
+    changes->lowered_ms = now_ms;
 }
 
 static int change_billing(struct aws_call *call, struct ddb_meta *meta, int64_t now_ms)
 {
     const struct json *throughput = shape_get(call->in, "ProvisionedThroughput");
     struct text mode = aws_param_text(call->in, "BillingMode");
-    int64_t reads = member(throughput, "ReadCapacityUnits"), writes = member(throughput, "WriteCapacityUnits");
+    int64_t reads = 0, writes = 0;
     bool was = meta->on_demand_mode;
+    if (throughput && ddb_schema_units(call, throughput, TEXT(""), &reads, &writes))
+        return ERR_INVALID;
     if (text_is(mode, "PAY_PER_REQUEST")) {
         if (!was)
             meta->mode_ms = now_ms;
@@ -87,11 +103,9 @@ static int change_billing(struct aws_call *call, struct ddb_meta *meta, int64_t 
     if (!throughput)
         return 0;
     if (!was && reads == meta->reads && writes == meta->writes)
-        return aws_fail(call, AWS_VALIDATION,
-            "The provisioned throughput for the table will not change. The requested value equals the current value. Current ReadCapacityUnits provisioned for the "
-            "table: %lld. Requested ReadCapacityUnits: %lld. Current WriteCapacityUnits provisioned for the table: %lld. Requested WriteCapacityUnits: %lld. Refer to "
-            "the Amazon DynamoDB Developer Guide for current limits and how to request higher limits.",
-            (long long)meta->reads, (long long)reads, (long long)meta->writes, (long long)writes);
+        return refuse_same(call, TEXT(""), reads, writes);
+    if (!was)
+        note_change(&meta->changes, reads > meta->reads || writes > meta->writes, reads < meta->reads || writes < meta->writes, now_ms);
     meta->on_demand_mode = false;
     meta->reads = reads;
     meta->writes = writes;
@@ -108,7 +122,22 @@ static struct ddb_index_meta *global_find(struct ddb_meta *meta, struct text nam
     return NULL;
 }
 
-static int update_index(struct aws_call *call, struct ddb_schema *schema, const struct json *change)
+static int change_units(struct aws_call *call, struct ddb_index_meta *index, const struct json *throughput, int64_t now_ms)
+{
+    int64_t reads = 0, writes = 0;
+    int code = ddb_schema_units(call, throughput, index->name, &reads, &writes);
+    if (!code && reads == index->reads && writes == index->writes)
+        code = refuse_same(call, index->name, reads, writes);
+    if (code)
+        return code;
+    if (index->reads)
+        note_change(&index->changes, reads > index->reads || writes > index->writes, reads < index->reads || writes < index->writes, now_ms);
+    index->reads = reads;
+    index->writes = writes;
+    return 0;
+}
+
+static int update_index(struct aws_call *call, struct ddb_schema *schema, const struct json *change, int64_t now_ms)
 {
     struct text name = aws_param_text(change, "IndexName");
     struct ddb_index_meta *index = global_find(&schema->meta, name);
@@ -117,10 +146,8 @@ static int update_index(struct aws_call *call, struct ddb_schema *schema, const 
         return aws_fail(call, DDB_NOT_FOUND, "Requested resource not found");
     if (throughput && schema->meta.on_demand_mode)
         return aws_fail(call, AWS_VALIDATION, INVALID "ProvisionedThroughput should not be specified for index: %.*s when BillingMode is PAY_PER_REQUEST", TEXT_FMT(name));
-    if (throughput) {
-        index->reads = member(throughput, "ReadCapacityUnits");
-        index->writes = member(throughput, "WriteCapacityUnits");
-    }
+    if (throughput && change_units(call, index, throughput, now_ms))
+        return ERR_INVALID;
     if (shape_get(change, "OnDemandThroughput"))
         index->on_demand = ddb_schema_json(call, shape_get(change, "OnDemandThroughput"));
     if (shape_get(change, "WarmThroughput"))
@@ -194,7 +221,7 @@ static int create_index(struct aws_call *call, struct ddb_schema *schema, const 
     return code ? code : index_types(call, schema);
 }
 
-static int change_indexes(struct aws_call *call, struct ddb_schema *schema)
+static int change_indexes(struct aws_call *call, struct ddb_schema *schema, int64_t now_ms)
 {
     const struct json *changes = shape_get(call->in, "GlobalSecondaryIndexUpdates");
     int code = 0;
@@ -204,7 +231,7 @@ static int change_indexes(struct aws_call *call, struct ddb_schema *schema)
         else if (shape_get(at, "Delete"))
             code = delete_index(call, schema, shape_get(at, "Delete"));
         else
-            code = update_index(call, schema, shape_get(at, "Update"));
+            code = update_index(call, schema, shape_get(at, "Update"), now_ms);
     }
     return code;
 }
@@ -214,7 +241,7 @@ static int change_stream(struct aws_call *call, struct ddb_schema *schema, int64
     const struct json *stream = shape_get(call->in, "StreamSpecification");
     bool on = aws_param_true(stream, "StreamEnabled"), was = schema->meta.stream_view.len > 0;
     if (stream && on && was)
-        return aws_fail(call, DDB_IN_USE, "Table already has an enabled stream: TableName: %.*s", TEXT_FMT(schema->decl.name));
+        return aws_fail(call, AWS_VALIDATION, "Table already has an enabled stream: TableName: %.*s", TEXT_FMT(schema->decl.name));
     if (stream && !on && !was)
         return aws_fail(call, AWS_VALIDATION, "Table has no stream to disable: TableName: %.*s", TEXT_FMT(schema->decl.name));
     return ddb_schema_stream(call, stream, schema, now_ms);
@@ -224,7 +251,7 @@ static int change(struct aws_call *call, struct ddb_schema *schema, int64_t now_
 {
     int code = change_billing(call, &schema->meta, now_ms);
     if (!code)
-        code = change_indexes(call, schema);
+        code = change_indexes(call, schema, now_ms);
     if (!code)
         code = change_stream(call, schema, now_ms);
     if (shape_get(call->in, "TableClass"))
@@ -235,6 +262,7 @@ static int change(struct aws_call *call, struct ddb_schema *schema, int64_t now_
         schema->meta.on_demand = ddb_schema_json(call, shape_get(call->in, "OnDemandThroughput"));
     if (shape_get(call->in, "WarmThroughput"))
         schema->meta.warm = ddb_schema_json(call, shape_get(call->in, "WarmThroughput"));
+    ddb_schema_sse(call, shape_get(call->in, "SSESpecification"), &schema->meta);
     return code;
 }
 
@@ -255,6 +283,7 @@ int ddb_update_table_perform(struct aws_call *call, struct store_view *view, str
     if (store_table_filling(u->table))
         return aws_fail(call, DDB_IN_USE, "Attempt to change a resource which is still in use: Table is being created: %.*s", TEXT_FMT(name));
     schema->decl = *store_table_decl(u->table);
+    int64_t reads = schema->meta.reads, writes = schema->meta.writes;
     code = change(call, schema, tick_now_ms(tick));
     if (code)
         return code;
@@ -265,6 +294,10 @@ int ddb_update_table_perform(struct aws_call *call, struct store_view *view, str
         code = ddb_meta_put(tick_stage(tick), name, &schema->meta);
     if (code)
         return aws_store_fail(call, code, &err);
+    if (reads && schema->meta.reads) { /* while it is UPDATING AWS tells what was provisioned so far */
+        schema->meta.reads = reads;
+        schema->meta.writes = writes;
+    }
     json_begin_object(&call->w);
     json_name(&call->w, "TableDescription");
     code = ddb_describe(call, view, table, &schema->meta, "UPDATING");

@@ -20,12 +20,14 @@
 #include "aws/streams.h"
 
 #include "base/hash.h"
+#include "net/event_stream.h"
 #include <zlib.h>
 #include <stdio.h>
 
 #define GZIP_MIN 1024        /* bytes: below it the header costs more than it saves */
 #define GZIP_MAX (64u << 10) /* bytes compressed on an io thread: half a millisecond */
 #define REQUEST_ID_BYTES 52
+#define EXPOSED "x-amzn-RequestId,x-amzn-ErrorType,x-amzn-ErrorMessage,x-amz-crc32,x-amz-request-id,x-amz-id-2,Date" /* headers that a page's script may read */
 
 static char *put_request_id(char *at)
 {
@@ -60,18 +62,24 @@ void aws_seal(struct aws_sealed *sealed, struct text body, bool gzip)
     *sealed = (struct aws_sealed){.done = true};
     sealed->gzip = gzip && body.len >= GZIP_MIN && compress_gzip(body, &sealed->packed);
     struct text out = sealed->gzip ? buf_text(&sealed->packed) : body;
-    sealed->crc = (uint32_t)crc32(0, (const Bytef *)out.data, (uInt)out.len);
+    sealed->crc = hash_crc32(0, out.data, out.len);
 }
 
 static struct text content_type(const struct aws_reply *reply)
 {
+    if (reply->plain)
+        return text_of(reply->plain);
     switch (reply->protocol) {
     case AWS_PROTOCOL_QUERY:
         return TEXT("text/xml");
     case AWS_PROTOCOL_RPC:
         return TEXT("application/cbor\r\nsmithy-protocol: rpc-v2-cbor");
     default:
-        return reply->cbor ? TEXT("application/x-amz-cbor-1.1") : reply->json11 ? TEXT("application/x-amz-json-1.1") : TEXT("application/x-amz-json-1.0");
+        if (reply->cbor)
+            return TEXT("application/x-amz-cbor-1.1");
+        if (reply->json)
+            return TEXT("application/json");
+        return reply->json11 ? TEXT("application/x-amz-json-1.1") : TEXT("application/x-amz-json-1.0");
     }
 }
 
@@ -97,9 +105,19 @@ void aws_respond(struct net_conn *conn, const struct aws_reply *reply)
         at = text_put(at, TEXT("\r\n"));
     }
     at = text_put(at, sealed->gzip ? TEXT("Content-Encoding: gzip\r\n") : TEXT(""));
-    at = text_put(at, reply->cors ? TEXT("Access-Control-Allow-Origin: *\r\n") : TEXT(""));
+    if (reply->cors)
+        at = text_put(at, TEXT("Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: " EXPOSED "\r\n"));
     net_http_respond(conn, reply->status, text_make(headers, (size_t)(at - headers)), sealed->gzip ? buf_text(&sealed->packed) : reply->body, 0);
     buf_fini(&sealed->packed);
+}
+
+int aws_pour_begin(struct net_conn *conn, const struct net_pour *pour, bool cors)
+{
+    char headers[256], *at = text_put(headers, TEXT("Server: Server\r\nContent-Type: " EVENT_STREAM_TYPE "\r\nx-amzn-RequestId: "));
+    at = put_request_id(at);
+    at = text_put(at, TEXT("\r\n"));
+    at = text_put(at, cors ? TEXT("Access-Control-Allow-Origin: *\r\n") : TEXT(""));
+    return net_pour_begin(conn, 200, text_make(headers, (size_t)(at - headers)), pour);
 }
 
 /* ---- who may ask ---- */
@@ -137,7 +155,7 @@ static void healthy(struct net_conn *conn, const struct gateway_config *config)
     int len = snprintf(line, sizeof(line), "healthy: dynamodb.%.*s.amazonaws.com ", TEXT_FMT(config->region));
     if (len >= (int)sizeof(line))
         len = (int)sizeof(line) - 1;
-    net_http_respond(conn, 200, TEXT("Content-Type: text/plain\r\n"), text_make(line, (size_t)len), 0);
+    aws_respond(conn, &(struct aws_reply){.status = 200, .plain = "text/plain", .body = text_make(line, (size_t)len)});
 }
 
 static void preflight(struct net_conn *conn, const struct http_request *request)
@@ -148,7 +166,7 @@ static void preflight(struct net_conn *conn, const struct http_request *request)
         asked = TEXT("*");
     int len = snprintf(headers, sizeof(headers),
         "Access-Control-Allow-Origin: *\r\nAccess-Control-Max-Age: 172800\r\nAccess-Control-Allow-Methods: POST\r\nAccess-Control-Allow-Headers: %.*s\r\n"
-        "Access-Control-Expose-Headers: x-amzn-RequestId,x-amzn-ErrorType,x-amz-crc32,Date\r\n",
+        "Access-Control-Expose-Headers: " EXPOSED "\r\n",
         TEXT_FMT(asked.len ? asked : TEXT("*")));
     net_http_respond(conn, 200, text_make(headers, (size_t)len), TEXT(""), 0);
 }
@@ -163,9 +181,14 @@ static struct text media_type(struct text content_type)
 #define RPC_PATH "/service/"
 #define RPC_OPERATION "/operation/"
 
+bool aws_content_is(const struct http_request *request, const char *type)
+{
+    return text_equal_nocase(media_type(http_header_get(request, "content-type")), text_of(type));
+}
+
 static bool is_form(const struct http_request *request)
 {
-    return text_equal_nocase(media_type(http_header_get(request, "content-type")), TEXT("application/x-www-form-urlencoded"));
+    return aws_content_is(request, "application/x-www-form-urlencoded");
 }
 
 enum aws_protocol aws_protocol_of(const struct aws_service *service, const struct http_request *request)
@@ -179,7 +202,7 @@ bool aws_speaks_cbor(const struct aws_service *service, const struct http_reques
 {
     if (aws_protocol_of(service, request) == AWS_PROTOCOL_RPC)
         return true;
-    return !service->rpc && service->cbor && text_equal_nocase(media_type(http_header_get(request, "content-type")), TEXT("application/x-amz-cbor-1.1"));
+    return !service->rpc && service->cbor && aws_content_is(request, "application/x-amz-cbor-1.1");
 }
 
 static bool is_json(struct text content_type)
@@ -192,14 +215,17 @@ static bool is_json(struct text content_type)
     return false;
 }
 
+static const struct aws_reply unknown_page = {.status = 404, .plain = "text/xml", .body = TEXT("<UnknownOperationException/>\n")};
+
 static void unknown_operation(struct net_conn *conn, const struct http_request *request)
 {
     if (!is_json(http_header_get(request, "content-type"))) {
-        net_http_respond(conn, 404, TEXT("Content-Type: text/xml\r\n"), TEXT("<UnknownOperationException/>\n"), 0);
+        aws_respond(conn, &unknown_page);
         return;
     }
     struct aws_reply reply = {.status = 400,
         .body = TEXT("{\"__type\":\"com.amazon.coral.service#UnknownOperationException\"}"),
+        .json11 = aws_content_is(request, "application/x-amz-json-1.1"), .json = aws_content_is(request, "application/json"),
         .cors = http_header_get(request, "origin").data != NULL};
     aws_respond(conn, &reply);
 }
@@ -263,6 +289,10 @@ bool aws_wire(void *context, struct gw_io *io, struct net_conn *conn, const stru
     bool post = text_is(request->method, "POST"), get = text_is(request->method, "GET"), options = text_is(request->method, "OPTIONS");
     struct text operation = TEXT("");
     const struct aws_service *by_path = text_starts(request->path, TEXT(RPC_PATH)) ? service_by_path(request->path, &operation) : NULL;
+    if (!by_path && text_is(request->path, "/") && target.data && !(post || get || options)) {
+        aws_respond(conn, &unknown_page);
+        return true;
+    }
     if (!by_path && (!text_is(request->path, "/") || !(post || get || options)))
         return false;
     if (by_path && !(post || options))

@@ -57,6 +57,7 @@ int ddb_write_read(struct aws_call *call, const struct json *object, enum ddb_wr
     struct attr *given = NULL;
     struct expr_env env;
     write->kind = kind;
+    write->by_expression = kind == DDB_UPDATE && shape_get(object, "UpdateExpression");
     write->item_on_failure = aws_param_is(object, "ReturnValuesOnConditionCheckFailure", "ALL_OLD");
     int code = ddb_item(call, shape_get(object, kind == DDB_PUT ? "Item" : "Key"), &given);
     if (code)
@@ -84,7 +85,7 @@ void ddb_write_used(struct aws_call *call, const struct ddb_write *write, double
 static int read_before(struct aws_call *call, struct store_view *view, struct ddb_write *write)
 {
     const struct attr *key = write->kind == DDB_PUT ? write->item : write->key;
-    int code = store_get(view, write->table, key, call->arena, &write->before);
+    int code = store_get_seen(view, write->table, key, call->arena, &write->before, &write->seen);
     if (code == ERR_NOT_FOUND)
         write->before = NULL;
     return code && code != ERR_NOT_FOUND ? aws_store_fail(call, code, NULL) : 0;
@@ -97,7 +98,7 @@ static int run_put(struct aws_call *call, struct store_view *view, struct ddb_wr
     bool known = write->condition || write->kind == DDB_UPDATE;
     write->after = item;
     bool want_old = !known && (write->want_before || (write->only_new && write->item_on_failure));
-    int code = store_put(view, write->table, item, write->only_new ? STORE_IF_ABSENT : 0, call->arena, want_old ? &old : NULL, &err);
+    int code = store_put_seen(view, write->table, item, write->only_new ? STORE_IF_ABSENT : 0, call->arena, &write->seen, want_old ? &old : NULL, &err);
     if (!known)
         write->before = old;
     return code == ERR_EXISTS ? code : code ? aws_store_fail(call, code, &err) : 0;
@@ -107,7 +108,7 @@ static int run_delete(struct aws_call *call, struct store_view *view, struct ddb
 {
     struct err err = {0};
     const struct attr *old = NULL;
-    int code = store_delete(view, write->table, write->key, 0, call->arena, write->want_before ? &old : NULL, &err);
+    int code = store_delete_seen(view, write->table, write->key, 0, call->arena, &write->seen, write->want_before ? &old : NULL, &err);
     if (!write->condition)
         write->before = old;
     return code ? aws_store_fail(call, code, &err) : 0;
@@ -122,7 +123,7 @@ static int run_update(struct aws_call *call, struct store_view *view, struct ddb
         return code == ERR_MEMORY ? aws_no_memory(call) : aws_fail(call, AWS_VALIDATION, "%s", err.text);
     if (!item)
         return 0;
-    code = ddb_item_keys(call, write->table, item);
+    code = write->by_expression ? ddb_updated_keys(call, write->table, item) : ddb_item_keys(call, write->table, item);
     return code ? code : run_put(call, view, write, item);
 }
 
@@ -130,6 +131,7 @@ int ddb_write_run(struct aws_call *call, struct store_view *view, struct ddb_wri
 {
     int code = 0;
     write->before = write->after = NULL;
+    write->seen = (struct store_seen){.stage = NULL};
     if (write->condition || write->kind == DDB_UPDATE)
         code = read_before(call, view, write);
     if (code)

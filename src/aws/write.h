@@ -14,9 +14,11 @@ struct ddb_write {
     const struct expr_update *update;        /* NULL: none */
     bool item_on_failure;                    /* ReturnValuesOnConditionCheckFailure ALL_OLD */
     bool want_before;                        /* the earlier item is needed for the answer */
+    bool by_expression;                      /* DDB_UPDATE: an UpdateExpression, no AttributeUpdates */
     bool only_new;                           /* DDB_PUT: refused when there is an item */
     /* results, made anew by every run */
     const struct attr *before, *after;       /* NULL: absent */
+    struct store_seen seen;                  /* how `before` was read, for the write */
 };
 /* Reads item or key, expressions and table from `object` (a request, or an action of a transaction). `legacy`: the old parameters are known here. */
 int ddb_write_read(struct aws_call *call, const struct json *object, enum ddb_write_kind kind, bool legacy, struct ddb_write *write);

@@ -22,6 +22,11 @@ static const struct shape_member outer_members[] = {{"Inner", &inner, false}, {"
     {"Yes", &boolean, false}, {"Values", &values, false}, {NULL, NULL, false}};
 static const struct shape outer = {.type = SHAPE_STRUCT, .member = outer_members};
 
+static const struct shape table = {.type = SHAPE_STRING, .min = 1, .max = 40, .pattern = "[a-zA-Z0-9_.-]+", .arn = true};
+static const struct shape lists = {.type = SHAPE_MAP, .of = &colors, .key = &table};
+static const struct shape_member arn_members[] = {{"Table", &table, false}, {"Lists", &lists, false}, {NULL, NULL, false}};
+static const struct shape arns = {.type = SHAPE_STRUCT, .member = arn_members};
+
 static const struct row rows[] = {
     {&outer, "{}", NULL, NULL},
     {&outer, "{\"Unknown\":[1,{}]}", NULL, NULL},
@@ -47,7 +52,22 @@ static const struct row rows[] = {
     {&outer, "{\"Map\":{\"k\":{\"Name\":\"a;\"}}}", NULL,
         "2 validation errors detected: Value 'a;' at 'map.k.member.name' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+; "
         "Value 'a;' at 'map.k.member.name' failed to satisfy constraint: Member must have length greater than or equal to 3"},
-    {&outer, "{\"Inner\":{\"Name\":\"arn:aws:dynamodb:r:1:table/abc\"}}", NULL, NULL},
+    {&outer, "{\"Inner\":{\"Name\":\"arn:aws:dynamodb:r:1:table/abc\"}}", NULL,
+        "2 validation errors detected: Value 'arn:aws:dynamodb:r:1:table/abc' at 'inner.name' failed to satisfy constraint: Member must satisfy regular expression pattern: "
+        "[a-zA-Z0-9_.-]+; Value 'arn:aws:dynamodb:r:1:table/abc' at 'inner.name' failed to satisfy constraint: Member must have length less than or equal to 5"},
+    {&arns, "{\"Table\":\"arn:aws:dynamodb:r:1:table/abc\"}", NULL, NULL},
+    {&arns, "{\"Table\":\"\"}", NULL, "1 validation error detected: Value '' at 'table' failed to satisfy constraint: Member must have length greater than or equal to 1"},
+    {&arns, "{\"Table\":\"ab\"}", NULL, "1 validation error detected: Value 'ab' at 'table' failed to satisfy constraint: Member must have length greater than or equal to 3"},
+    {&arns, "{\"Lists\":{\"abc\":[\"RED\"]}}", NULL, NULL},
+    {&arns, "{\"Lists\":{\"abc\":[]}}", NULL,
+        "1 validation error detected: Value '{\"abc\":[]}' at 'lists' failed to satisfy constraint: Map value must satisfy constraint: [Member must have length less than or equal to 2, "
+        "Member must have length greater than or equal to 1]"},
+    {&arns, "{\"Lists\":{\"a\":[\"RED\"]}}", NULL,
+        "1 validation error detected: Value '{\"a\":[\"RED\"]}' at 'lists' failed to satisfy constraint: Map keys must satisfy constraint: [Member must have length less than or equal to 255, "
+        "Member must have length greater than or equal to 3, Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+]"},
+    {&arns, "{\"Lists\":{\"abc\":null}}", NULL,
+        "1 validation error detected: Value '{\"abc\":null}' at 'lists' failed to satisfy constraint: Map value must satisfy constraint: [Member must not be null]"},
+    {&arns, "{\"Lists\":{\"abc\":[null]}}", NULL, "1 validation error detected: Value null at 'lists.abc.member.1.member' failed to satisfy constraint: Member must not be null"},
 };
 
 static void rows_hold(void **state)

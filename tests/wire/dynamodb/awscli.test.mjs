@@ -10,7 +10,7 @@ const environment = { ...process.env, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCE
 
 /** Runs a command line of a document: `aws dynamodb ...` with the endpoint behind it. */
 async function shell(server, command) {
-  const { stdout } = await promisify(execFile)('bash', ['-c', `${command} --endpoint-url ${server.http} --output json`], { env: environment, timeout: 60000 })
+  const { stdout } = await promisify(execFile)('bash', ['-c', `${command} --endpoint-url ${server.http} --output json`], { env: environment, timeout: 300000 })
   return stdout ? JSON.parse(stdout) : undefined
 }
 

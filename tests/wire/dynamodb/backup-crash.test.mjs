@@ -59,7 +59,7 @@ async function restoreInterrupted(server, begin, kills) {
   }
 }
 
-test('backups and restores from them', { timeout: 180000 }, async (t) => {
+test('backups and restores from them', { timeout: 600000 }, async (t) => {
   const server = await start(t)
   await filled(server)
   const folder = path.join(server.folder, 'data', 'backups')
@@ -78,7 +78,7 @@ test('backups and restores from them', { timeout: 180000 }, async (t) => {
   await quiet(server)
 })
 
-test('restores to a point in time, while the source is being written', { timeout: 180000 }, async (t) => {
+test('restores to a point in time, while the source is being written', { timeout: 600000 }, async (t) => {
   const server = await start(t)
   await filled(server)
   const then = await server.now()
@@ -103,7 +103,7 @@ test('restores to a point in time, while the source is being written', { timeout
   assert.ok(written > 10)
 })
 
-test('a table that is deleted while it is being restored', { timeout: 60000 }, async (t) => {
+test('a table that is deleted while it is being restored', { timeout: 600000 }, async (t) => {
   const server = await start(t)
   await filled(server)
   // One job at a time: behind six others it waits for a while.

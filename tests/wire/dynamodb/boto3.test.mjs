@@ -27,7 +27,7 @@ const python = interpreter()
 
 function run(...args) {
   return new Promise((resolve, reject) => {
-    const child = spawn(python, ['-B', script, ...args], { stdio: ['ignore', 'pipe', 'pipe'], timeout: 90000 })
+    const child = spawn(python, ['-B', script, ...args], { stdio: ['ignore', 'pipe', 'pipe'], timeout: 300000 })
     let out = '', said = ''
     child.stdout.on('data', (bytes) => (out += bytes))
     child.stderr.on('data', (bytes) => (said += bytes))

@@ -40,7 +40,7 @@ export async function call(server, operation, body = {}, { headers = {}, keys = 
 export async function ok(server, operation, body) {
   const answer = await call(server, operation, body)
   assert.equal(answer.status, 200, `${operation}: ${answer.body}`)
-  return answer.json
+  return answer.body ? answer.json : undefined // TagResource and UntagResource answer nothing
 }
 
 /** The error of a call that must fail: {type, message, ...}. */

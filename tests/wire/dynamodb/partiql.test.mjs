@@ -219,7 +219,7 @@ test('what is refused', async (t) => {
   await bad('SELECT * FROM some', /value greater than or equal to 1/, { Limit: 0 })
   await fails(server, 'ExecuteStatement', { Statement: 'SELECT * FROM nothing' }, 'ResourceNotFoundException', 'Requested resource not found')
   await fails(server, 'ExecuteStatement', { Statement: 'SELECT * FROM some', Parameters: ['x'] }, 'SerializationException')
-  await fails(server, 'ExecuteStatement', { Statement: 'SELECT * FROM some', Parameters: [null] }, 'SerializationException')
+  await fails(server, 'ExecuteStatement', { Statement: 'SELECT * FROM some', Parameters: [null] }, 'ValidationException', /^Supplied AttributeValue is empty/)
   await fails(server, 'ExecuteStatement', {}, 'ValidationException', /'statement' failed to satisfy constraint: Member must not be null/)
   await quiet(server)
 })
@@ -228,7 +228,7 @@ test('the CLI', async (t) => {
   const server = await start(t)
   const env = { ...process.env, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test', AWS_DEFAULT_REGION: 'us-east-1', AWS_PAGER: '', AWS_EC2_METADATA_DISABLED: 'true' }
   const aws = async (...args) => {
-    const { stdout } = await promisify(execFile)('aws', ['dynamodb', ...args, '--endpoint-url', server.http, '--output', 'json'], { env, timeout: 60000 })
+    const { stdout } = await promisify(execFile)('aws', ['dynamodb', ...args, '--endpoint-url', server.http, '--output', 'json'], { env, timeout: 300000 })
     return stdout ? JSON.parse(stdout) : undefined
   }
   await music(server)

@@ -22,7 +22,7 @@ function random(seed) {
   }
 }
 
-for (const env of [{}, { WEIR_ENCRYPTION_KEY: 'ab'.repeat(32) }]) test(`any second of the past${env.WEIR_ENCRYPTION_KEY ? ', encrypted' : ''}`, { timeout: 120000 }, async (t) => {
+for (const env of [{}, { WEIR_ENCRYPTION_KEY: 'ab'.repeat(32) }]) test(`any second of the past${env.WEIR_ENCRYPTION_KEY ? ', encrypted' : ''}`, { timeout: 600000 }, async (t) => {
   const server = await start(t, { env })
   const pick = random(4711)
   await rich(server, 'river')

@@ -9,7 +9,7 @@ import { quiet, start } from '../lib/weir.mjs'
 const environment = { ...process.env, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test', AWS_DEFAULT_REGION: 'us-east-1', AWS_PAGER: '', AWS_EC2_METADATA_DISABLED: 'true' }
 
 async function aws(server, ...words) {
-  const { stdout } = await promisify(execFile)('aws', [...words, '--endpoint-url', server.http, '--output', 'json'], { env: environment, timeout: 60000 })
+  const { stdout } = await promisify(execFile)('aws', [...words, '--endpoint-url', server.http, '--output', 'json'], { env: environment, timeout: 300000 })
   return stdout ? JSON.parse(stdout) : undefined
 }
 

@@ -54,7 +54,7 @@ test('a reader that follows sees each change once while writes go on', async (t)
   const follow = async (Limit) => {
     const seen = []
     let ShardIterator = await iterator(server, arn)
-    for (const end = Date.now() + 30000; seen.length < total;) {
+    for (const end = Date.now() + 120000; seen.length < total;) {
       const page = await streams.send(new GetRecordsCommand({ ShardIterator, Limit }))
       seen.push(...page.Records)
       ShardIterator = page.NextShardIterator

@@ -57,7 +57,7 @@ test('off and on again: a new label, and the old stream stays readable for a day
   const described = await stream(server, 'switched', 'NEW_IMAGE')
   const first = await arnOf(server, 'switched')
   assert.equal(described.TableDescription.LatestStreamArn, first)
-  await fails(server, 'UpdateTable', { TableName: 'switched', StreamSpecification: { StreamEnabled: true, StreamViewType: 'KEYS_ONLY' } }, 'ResourceInUseException')
+  await fails(server, 'UpdateTable', { TableName: 'switched', StreamSpecification: { StreamEnabled: true, StreamViewType: 'KEYS_ONLY' } }, 'ValidationException', 'Table already has an enabled stream: TableName: switched')
   await put(server, 'switched', item('b'))
   await put(server, 'switched', item('c'))
   const open = await iterator(server, first)

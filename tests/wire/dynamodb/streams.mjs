@@ -56,7 +56,7 @@ export async function iterator(server, StreamArn, ShardIteratorType = 'TRIM_HORI
 }
 
 /** Reads on until `count` records are there, or the shard is at its end: {records, next}. */
-export async function readFrom(server, start, { count = Infinity, Limit, deadline = Date.now() + 20000 } = {}) {
+export async function readFrom(server, start, { count = Infinity, Limit, deadline = Date.now() + 120000 } = {}) {
   const records = []
   let next = start
   let still = 0

@@ -142,13 +142,53 @@ test('UpdateTable: billing, throughput, stream, protection', async (t) => {
   await fails(server, 'UpdateTable', { TableName: 'tune' }, 'ValidationException', /^At least one of ProvisionedThroughput, BillingMode/)
   const stream = { StreamEnabled: true, StreamViewType: 'NEW_IMAGE' }
   assert.ok((await ok(server, 'UpdateTable', { TableName: 'tune', StreamSpecification: stream })).TableDescription.LatestStreamArn)
-  await fails(server, 'UpdateTable', { TableName: 'tune', StreamSpecification: stream }, 'ResourceInUseException')
+  await fails(server, 'UpdateTable', { TableName: 'tune', StreamSpecification: stream }, 'ValidationException', 'Table already has an enabled stream: TableName: tune')
   await ok(server, 'UpdateTable', { TableName: 'tune', StreamSpecification: { StreamEnabled: false } })
   assert.equal((await ok(server, 'DescribeTable', { TableName: 'tune' })).Table.StreamSpecification, undefined)
   await ok(server, 'UpdateTable', { TableName: 'tune', DeletionProtectionEnabled: true })
   await fails(server, 'DeleteTable', { TableName: 'tune' }, 'ValidationException', 'Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.')
   await ok(server, 'UpdateTable', { TableName: 'tune', DeletionProtectionEnabled: false })
   await ok(server, 'DeleteTable', { TableName: 'tune' })
+})
+
+test('what was provisioned, when it changed, and what is warm', async (t) => {
+  const server = await start(t)
+  const units = (ReadCapacityUnits, WriteCapacityUnits) => ({ ReadCapacityUnits, WriteCapacityUnits })
+  const index = { IndexName: 'other', KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }], Projection: { ProjectionType: 'ALL' } }
+  await table(server, 'tune', { BillingMode: 'PROVISIONED', ProvisionedThroughput: units(5, 6), GlobalSecondaryIndexes: [{ ...index, ProvisionedThroughput: units(2, 3) }], SSESpecification: { Enabled: true } })
+  const described = async () => (await ok(server, 'DescribeTable', { TableName: 'tune' })).Table
+  assert.deepEqual((await described()).ProvisionedThroughput, { NumberOfDecreasesToday: 0, ...units(5, 6) })
+  assert.deepEqual((await described()).WarmThroughput, { ReadUnitsPerSecond: 5, WriteUnitsPerSecond: 6, Status: 'ACTIVE' })
+  assert.deepEqual((await described()).SSEDescription, { Status: 'ENABLED', SSEType: 'KMS', KMSMasterKeyArn: 'arn:aws:kms:us-east-1:123456789012:alias/aws/dynamodb' })
+  const changing = await ok(server, 'UpdateTable', { TableName: 'tune', ProvisionedThroughput: units(9, 4) })
+  assert.deepEqual([changing.TableDescription.TableStatus, changing.TableDescription.ProvisionedThroughput.ReadCapacityUnits], ['UPDATING', 5])
+  const { LastIncreaseDateTime, LastDecreaseDateTime, ...now } = (await described()).ProvisionedThroughput
+  assert.deepEqual(now, { NumberOfDecreasesToday: 1, ...units(9, 4) })
+  assert.ok(LastIncreaseDateTime > 1.7e9 && LastIncreaseDateTime === LastDecreaseDateTime)
+  const change = (ProvisionedThroughput) => ({ TableName: 'tune', GlobalSecondaryIndexUpdates: [{ Update: { IndexName: 'other', ProvisionedThroughput } }] })
+  await fails(server, 'UpdateTable', change(units(2, 3)), 'ValidationException', /^The provisioned throughput for the index other will not change. The requested value equals the current value. Current ReadCapacityUnits provisioned for the index: 2\./)
+  await ok(server, 'UpdateTable', change(units(2, 1)))
+  assert.equal((await described()).GlobalSecondaryIndexes[0].ProvisionedThroughput.NumberOfDecreasesToday, 1)
+  await fails(server, 'UpdateTable', { TableName: 'tune', ProvisionedThroughput: units(1e12 + 1, 1) }, 'ValidationException', 'Given value 1000000000001 for ReadCapacityUnits is out of bounds')
+  await server.stop()
+  await server.restart()
+  assert.equal((await described()).ProvisionedThroughput.LastIncreaseDateTime, LastIncreaseDateTime)
+  await ok(server, 'UpdateTable', { TableName: 'tune', BillingMode: 'PAY_PER_REQUEST', SSESpecification: { Enabled: false } })
+  assert.deepEqual((await described()).WarmThroughput, { ReadUnitsPerSecond: 12000, WriteUnitsPerSecond: 4000, Status: 'ACTIVE' })
+  assert.equal((await described()).SSEDescription, undefined)
+  const { TableDescription } = await ok(server, 'DeleteTable', { TableName: 'tune' })
+  assert.deepEqual([TableDescription.TableStatus, TableDescription.KeySchema, TableDescription.GlobalSecondaryIndexes], ['DELETING', undefined, undefined])
+})
+
+test('there are no global tables', async (t) => {
+  const server = await start(t)
+  await table(server, 'alone')
+  assert.deepEqual(await ok(server, 'ListGlobalTables'), { GlobalTables: [] })
+  const GlobalTableName = 'alone', missing = "Global table not found: Global table with name: 'alone' does not exist."
+  await fails(server, 'DescribeGlobalTable', { GlobalTableName }, 'GlobalTableNotFoundException', missing)
+  await fails(server, 'DescribeGlobalTableSettings', { GlobalTableName }, 'GlobalTableNotFoundException', missing)
+  await fails(server, 'UpdateGlobalTable', { GlobalTableName, ReplicaUpdates: [{ Create: { RegionName: 'eu-west-1' } }] }, 'GlobalTableNotFoundException', missing)
+  await fails(server, 'CreateGlobalTable', { GlobalTableName, ReplicationGroup: [{ RegionName: 'us-east-1' }, { RegionName: 'eu-west-1' }] }, 'TableNotFoundException', /eu-west-1/)
 })
 
 test('tags', async (t) => {
@@ -158,6 +198,7 @@ test('tags', async (t) => {
   const ResourceArn = 'arn:aws:dynamodb:us-east-1:123456789012:table/tagged'
   await db.send(new TagResourceCommand({ ResourceArn, Tags: [{ Key: 'a', Value: '1' }, { Key: 'b', Value: '2' }] }))
   await db.send(new TagResourceCommand({ ResourceArn, Tags: [{ Key: 'a', Value: '3' }] }))
+  assert.equal(await ok(server, 'TagResource', { ResourceArn, Tags: [{ Key: 'a', Value: '3' }] }), undefined)
   assert.deepEqual((await db.send(new ListTagsOfResourceCommand({ ResourceArn }))).Tags, [{ Key: 'a', Value: '3' }, { Key: 'b', Value: '2' }])
   await db.send(new UntagResourceCommand({ ResourceArn, TagKeys: ['a', 'zz'] }))
   assert.deepEqual((await db.send(new ListTagsOfResourceCommand({ ResourceArn }))).Tags, [{ Key: 'b', Value: '2' }])

@@ -24,8 +24,29 @@ test('types come first: SerializationException', async (t) => {
     ['CreateTable', { KeySchema: [{ AttributeName: 5 }] }, 'NUMBER_VALUE cannot be converted to String'],
   ])
     await fails(server, operation, body, 'SerializationException', message)
-  await fails(server, 'PutItem', { TableName: 'abc', Item: { id: { S: 5 } } }, 'SerializationException')
-  await fails(server, 'PutItem', { TableName: 'abc', Item: { id: 'text' } }, 'SerializationException')
+  const put = (value, message) => fails(server, 'PutItem', { TableName: 'a;', Item: { id: value } }, 'SerializationException', message) // though the name is wrong, too
+  await put('text', 'Unexpected value type in payload')
+  await put([], 'Unrecognized collection type class com.amazonaws.dynamodb.v20120810.AttributeValue')
+  for (const [value, message] of [
+    [{ S: 5 }, 'NUMBER_VALUE cannot be converted to String'],
+    [{ N: 1.5 }, 'DECIMAL_VALUE cannot be converted to String'],
+    [{ S: {} }, 'Start of structure or map found where not expected'],
+    [{ BOOL: 'true' }, 'Unexpected token received from parser'],
+    [{ NULL: 1 }, 'NUMBER_VALUE cannot be converted to Boolean'],
+    [{ B: 1 }, 'only base-64-encoded strings are convertible to bytes'],
+    [{ B: [] }, 'Unrecognized collection type class java.nio.ByteBuffer'],
+    [{ SS: 'a' }, 'Unexpected field type'],
+    [{ NS: [1] }, 'NUMBER_VALUE cannot be converted to String'],
+    [{ L: {} }, 'Start of structure or map found where not expected'],
+    [{ L: ['a'] }, 'Unexpected value type in payload'],
+    [{ M: [] }, 'Unrecognized collection type java.util.Map<java.lang.String, com.amazonaws.dynamodb.v20120810.AttributeValue>'],
+    [{ M: { x: { L: [{ S: true }] } } }, 'TRUE_VALUE cannot be converted to String'],
+  ])
+    await put(value, message)
+  await fails(server, 'PutItem', { TableName: 'abc', Item: { id: { B: 'a' } } }, 'SerializationException', 'Base64 encoded length is expected a multiple of 4 bytes but found: 1')
+  await fails(server, 'TransactWriteItems', { TransactItems: [{ Put: { Item: { id: 1 } } }] }, 'SerializationException', 'Unexpected value type in payload')
+  await fails(server, 'BatchGetItem', { RequestItems: { a: { Keys: [{ id: { S: 1 } }] } } }, 'SerializationException')
+  await fails(server, 'UpdateItem', { TableName: 'abc', Key: {}, UpdateExpression: 'SET a = :a', ExpressionAttributeValues: { ':a': { N: 1 } } }, 'SerializationException', 'NUMBER_VALUE cannot be converted to String')
 })
 
 test('then constraints, all of them at once', async (t) => {
@@ -47,6 +68,12 @@ test('then constraints, all of them at once', async (t) => {
       "2 validation errors detected: Value 'ab;' at 'tableName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+; Value 'hi' at 'returnConsumedCapacity' failed to satisfy constraint: Member must satisfy enum value set: [INDEXES, TOTAL, NONE]"],
     ['CreateTable', { TableName: 'abc', AttributeDefinitions: [{}], KeySchema: [{ AttributeName: 'a', KeyType: 'HASH' }] },
       "2 validation errors detected: Value null at 'attributeDefinitions.1.member.attributeName' failed to satisfy constraint: Member must not be null; Value null at 'attributeDefinitions.1.member.attributeType' failed to satisfy constraint: Member must not be null"],
+    ['Scan', { TableName: '' }, one('tableName', '', 'have length greater than or equal to 1')],
+    ['Query', { TableName: 'abc', IndexName: 'arn:aws:x' }, one('indexName', 'arn:aws:x', 'satisfy regular expression pattern: [a-zA-Z0-9_.-]+')],
+    ['BatchWriteItem', { RequestItems: { abc: [] } }, one('requestItems', '{"abc":[]}', 'satisfy constraint: [Member must have length less than or equal to 25, Member must have length greater than or equal to 1]').replace('Member must', 'Map value must')],
+    ['BatchGetItem', { RequestItems: { 'a;': { Keys: [{}] } } }, /at 'requestItems' failed to satisfy constraint: Map keys must satisfy constraint: \[Member must have length less than or equal to 255, /],
+    ['BatchGetItem', { RequestItems: { abc: null } }, /Map value must satisfy constraint: \[Member must not be null\]$/],
+    ['TransactGetItems', { TransactItems: [null] }, one('transactItems.1.member', null, 'not be null')],
     ['BatchGetItem', { RequestItems: {} }, one('requestItems', '{}', 'have length greater than or equal to 1')],
     ['BatchGetItem', { RequestItems: { abc: {} } }, one('requestItems.abc.member.keys', null, 'not be null')],
     ['TransactWriteItems', { TransactItems: [{ Put: { TableName: 'abc' } }] }, one('transactItems.1.member.put.item', null, 'not be null')],
@@ -97,11 +124,32 @@ test('items and keys that cannot be', async (t) => {
   await put({ ...Key, color: { N: '1' } }, invalid('Type mismatch for Index Key color Expected: S Actual: N IndexName: byColor'))
   await put({ ...Key, x: {} }, 'Supplied AttributeValue is empty, must contain exactly one of the supported datatypes')
   await put({ ...Key, x: { S: 'a', N: '1' } }, 'Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes')
-  await put({ ...Key, x: { N: 'abc' } }, /cannot be converted to a numeric value/)
-  await put({ ...Key, x: { N: '1'.repeat(39) } })
-  await put({ ...Key, x: { SS: [] } }, /may not be empty/)
-  await put({ ...Key, x: { SS: ['a', 'a'] } }, /contains duplicates/)
-  await put({ ...Key, x: { NULL: false } })
+  await put({ ...Key, x: { S: null } }, 'Supplied AttributeValue is empty, must contain exactly one of the supported datatypes')
+  await put({ ...Key, x: { What: 'a' } }, 'Supplied AttributeValue is empty, must contain exactly one of the supported datatypes')
+  await put({ ...Key, x: null }, 'Supplied AttributeValue is empty, must contain exactly one of the supported datatypes')
+  for (const [N, message] of [
+    ['abc', 'The parameter cannot be converted to a numeric value: abc'],
+    ['', 'The parameter cannot be converted to a numeric value'],
+    ['.', 'The parameter cannot be converted to a numeric value: .'],
+    ['1'.repeat(39), 'Attempting to store more than 38 significant digits in a Number'],
+    [`0.${'1'.repeat(39)}`, 'Attempting to store more than 38 significant digits in a Number'],
+    ['1e126', 'Number overflow. Attempting to store a number with magnitude larger than supported range'],
+    ['-12e125', 'Number overflow. Attempting to store a number with magnitude larger than supported range'],
+    ['1e-131', 'Number underflow. Attempting to store a number with magnitude smaller than supported range'],
+    [`0.${'0'.repeat(130)}1`, 'Number underflow. Attempting to store a number with magnitude smaller than supported range'],
+  ])
+    await put({ ...Key, x: { N } }, message)
+  for (const [given, kept] of [['.5', '0.5'], ['5.', '5'], ['-.5e1', '-5'], ['001.50', '1.5'], ['1E2', '100'], ['-0', '0'], ['1e125', `1${'0'.repeat(125)}`], ['1e-130', `0.${'0'.repeat(129)}1`]]) {
+    await ok(server, 'PutItem', { TableName: 'abc', Item: { ...Key, x: { N: given } } })
+    assert.deepEqual((await ok(server, 'GetItem', { TableName: 'abc', Key })).Item.x, { N: kept }, given)
+  }
+  await put({ ...Key, x: { SS: [] } }, invalid('An string set  may not be empty'))
+  await put({ ...Key, x: { L: [{ NS: [] }] } }, invalid('An number set  may not be empty'))
+  await put({ ...Key, x: { BS: [] } }, invalid('Binary sets should not be empty'))
+  await put({ ...Key, x: { SS: ['a', 'a'] } }, invalid('Input collection [a, a] contains duplicates.'))
+  await put({ ...Key, x: { NS: ['1', '1.0'] } }, 'Input collection contains duplicates')
+  await put({ ...Key, x: { BS: ['Yg==', 'Yg=='] } }, invalid('Input collection [Yg==, Yg==]of type BS contains duplicates.'))
+  await put({ ...Key, x: { NULL: false } }, invalid('Null attribute value types must have the value of true'))
   await put({ ...Key, x: { S: 'x'.repeat(409600) } }, 'Item size has exceeded the maximum allowed size')
   const schema = 'The provided key element does not match the schema'
   for (const key of [{}, { p: { S: 'a' } }, { ...Key, x: { S: 'x' } }, { p: { S: 'a' }, r: { S: '1' } }]) {
@@ -110,6 +158,29 @@ test('items and keys that cannot be', async (t) => {
     await fails(server, 'UpdateItem', { TableName: 'abc', Key: key }, 'ValidationException', schema)
   }
   await fails(server, 'GetItem', { TableName: 'none', Key }, 'ResourceNotFoundException', 'Requested resource not found')
+  // What an update makes of an index's key is told in other words.
+  const set = (name, value, message) => fails(server, 'UpdateItem', { TableName: 'abc', Key, UpdateExpression: `SET ${name} = :v`, ExpressionAttributeValues: { ':v': value } }, 'ValidationException', message)
+  await set('color', { N: '1' }, 'The update expression attempted to update the secondary index key to unsupported type')
+  await set('color', { S: 'x'.repeat(2049) }, 'The update expression attempted to update the secondary index key beyond allowed size limits')
+  await set('color', { S: '' }, /^One or more parameter values are not valid. The update expression attempted to update a secondary index key to a value that is not supported. The AttributeValue for a key attribute cannot contain an empty string value./)
+  await fails(server, 'UpdateItem', { TableName: 'abc', Key, AttributeUpdates: { color: { Value: { N: '1' } } } }, 'ValidationException', invalid('Type mismatch for Index Key color Expected: S Actual: N IndexName: byColor'))
+  for (const operation of ['Query', 'Scan'])
+    await fails(server, operation, { TableName: 'abc', Select: 'COUNT', AttributesToGet: ['a'] }, 'ValidationException', 'Cannot specify the AttributesToGet when choosing to get only the Count')
+})
+
+test('in a transaction the schema has its word among the reasons', async (t) => {
+  const server = await start(t)
+  await rich(server, 'abc')
+  const good = { p: { S: 'a' }, r: { N: '1' } }
+  const reasons = async (operation, TransactItems, wanted) => {
+    const error = await fails(server, operation, { TransactItems }, 'TransactionCanceledException', `Transaction cancelled, please refer cancellation reasons for specific reasons [${wanted.map((one) => (one ? 'ValidationError' : 'None')).join(', ')}]`)
+    assert.deepEqual(error.CancellationReasons, wanted.map((Message) => (Message ? { Code: 'ValidationError', Message } : { Code: 'None' })))
+  }
+  const schema = 'The provided key element does not match the schema', missing = 'One or more parameter values were invalid: Missing the key r in the item'
+  await reasons('TransactWriteItems', [{ Put: { TableName: 'abc', Item: good } }, { Put: { TableName: 'abc', Item: { p: { S: 'b' } } } }, { Delete: { TableName: 'abc', Key: { p: { S: 'c' } } } }], [null, missing, schema])
+  await reasons('TransactGetItems', [{ Get: { TableName: 'abc', Key: good } }, { Get: { TableName: 'abc', Key: { ...good, x: { S: 'x' } } } }], [null, schema])
+  assert.equal((await ok(server, 'Scan', { TableName: 'abc' })).Count, 0)
+  await fails(server, 'TransactWriteItems', { TransactItems: [{ Put: { TableName: 'abc', Item: { p: { S: 'b' } } } }, { Put: { TableName: 'none', Item: good } }] }, 'ResourceNotFoundException')
 })
 
 test('expressions are judged before the table is looked for, values before expressions', async (t) => {

@@ -71,6 +71,41 @@ test('who is not signed, or signed by nobody known, is told so', async (t) => {
   assert.equal(other.json.__type, 'com.amazon.coral.service#InvalidSignatureException')
   const region = await call(server, 'ListTables', {}, { region: 'eu-central-1' })
   assert.equal(region.status, 200)
+  assert.match(wrong.json.message, /^The request signature we calculated does not match the signature you provided\./)
+})
+
+test('a signature that lacks parts is told which', async (t) => {
+  const server = await start(t)
+  const ask = async (target, headers, body = '{}') => (await request(server, 'POST', target, { headers: { ...base, 'x-amz-target': 'DynamoDB_20120810.ListTables', ...headers }, body })).json
+  const parts = (...names) => names.map((name) => `Authorization header requires '${name}' parameter. `).join('')
+  const date = "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. "
+  const query = (...names) => `${names.map((name) => `AWS query-string parameters must include '${name}'. `).join('')}Re-examine the query-string parameters.`
+  const incomplete = (message) => ({ __type: 'com.amazon.coral.service#IncompleteSignatureException', message })
+  assert.deepEqual(await ask('/', { authorization: 'AWS4-' }), incomplete(`${parts('Credential', 'Signature', 'SignedHeaders')}${date}Authorization=AWS4-`))
+  assert.deepEqual(await ask('/', { authorization: 'AWS4-HMAC-SHA256 Credential=a,Signature=b', 'x-amz-date': 'x' }), incomplete(`${parts('SignedHeaders')}Authorization=AWS4-HMAC-SHA256`))
+  assert.deepEqual(await ask('/?X-Amz-Algorithm', {}), incomplete(query('X-Amz-Algorithm', 'X-Amz-Credential', 'X-Amz-Signature', 'X-Amz-SignedHeaders', 'X-Amz-Date')))
+  assert.deepEqual(await ask('/?X-Amz-Algorithm=a&X-Amz-Credential=b&X-Amz-Date=c', {}), incomplete(query('X-Amz-Signature', 'X-Amz-SignedHeaders')))
+  assert.deepEqual(await ask('/?X-Amz-Algorithm=a', { authorization: 'AWS4-HMAC-SHA256 Credential=a' }), {
+    __type: 'com.amazon.coral.service#InvalidSignatureException', message: "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header." })
+  assert.equal((await ask('/', { authorization: 'Bearer x' })).__type, 'com.amazon.coral.service#MissingAuthenticationTokenException')
+  assert.match((await ask('/', { authorization: `AWS4-HMAC-SHA256 Credential=test/20200101/us-east-1/dynamodb/aws4_request, SignedHeaders=host;x-amz-target, Signature=${'a'.repeat(64)}`, 'x-amz-date': '20200101T000000Z' })).message,
+    /^Signature expired: 20200101T000000Z is now earlier than \d{8}T\d{6}Z \(\d{8}T\d{6}Z - 5 min\.\)$/)
+  for (const body of ['', '{', 'hello']) assert.deepEqual(await ask('/', {}, body), { __type: 'com.amazon.coral.service#SerializationException' }, 'a body that is no JSON is told first')
+})
+
+test('answers come in the content type that was asked with', async (t) => {
+  const server = await start(t)
+  for (const [given, answered = given] of [['application/x-amz-json-1.0'], ['application/x-amz-json-1.1'], ['application/json'], ['application/json; charset=utf-8', 'application/json']]) {
+    const good = await call(server, 'ListTables', {}, { headers: { 'content-type': given } })
+    assert.deepEqual([good.status, good.headers['content-type']], [200, answered])
+    const bad = await request(server, 'POST', '/', { headers: { 'content-type': given, 'x-amz-target': 'DynamoDB_20120810.ListTables' }, body: '{}' })
+    assert.deepEqual([bad.status, bad.headers['content-type']], [400, answered])
+  }
+  for (const [method, headers] of [['POST', { 'content-type': 'text/plain', 'x-amz-target': 'DynamoDB_20120810.ListTables' }], ['PUT', { ...base, 'x-amz-target': 'DynamoDB_20120810.ListTables' }]]) {
+    const answer = await request(server, method, '/', { headers, body: '{}' })
+    assert.deepEqual([answer.status, answer.body, answer.headers['x-amz-crc32']], [404, '<UnknownOperationException/>\n', '3552371480'])
+    assert.match(answer.headers['x-amzn-requestid'], /^[0-9A-Z]{52}$/)
+  }
 })
 
 test('the address, unknown operations, bodies that are no JSON', async (t) => {
@@ -86,6 +121,7 @@ test('the address, unknown operations, bodies that are no JSON', async (t) => {
   for (const body of ['', '{', '[]', '"x"', 'null', '{"TableName":"abc"} x', '{"a":\u0001}']) {
     const answer = await call(server, 'DescribeTable', body)
     assert.deepEqual([answer.status, answer.json.__type], [400, 'com.amazon.coral.service#SerializationException'], body)
+    assert.equal(answer.json.Message, ['[]', '"x"', 'null'].includes(body) ? 'Unexpected token received from parser' : undefined, body)
   }
 })
 
