@@ -1,6 +1,6 @@
 # A thin front: CMake and its presets build, scripts/ set the machine up. `make run` and `make test` need git and make alone.
 .DEFAULT_GOAL := build
-.PHONY: run build setup test wire bench fuzz asan tsan coverage soak package package-test format clean help
+.PHONY: run build setup test wire bench fuzz asan tsan late coverage soak package package-test format clean help
 FUZZ_SECONDS ?= 60
 RUN_ARGS ?= --data ./data
 
@@ -33,6 +33,9 @@ asan: ## unit tests and corpora under address and undefined-behaviour sanitizers
 
 tsan: ## the same under the thread sanitizer
 	@scripts/setup.sh --test && scripts/build.sh tsan && ctest --preset tsan
+
+late: ## unit and wire tests with threads, locks and disks that are late at random; LATE_ARGS as scripts/late.sh says
+	@scripts/late.sh $(LATE_ARGS)
 
 coverage: ## line coverage of the unit tests
 	@scripts/coverage.sh

@@ -10,7 +10,7 @@ import { Load, log, logged, player, startFaulty } from './lib/faults.mjs'
 const soak = process.env.WEIR_SOAK === '1'
 const ROUNDS = soak ? 200 : 3
 const ROUNDS_PER_FOLDER = 25 // a folder's journal is then long enough to have been truncated and recycled
-const START_MAX_MS = 2000
+const START_MAX_MS = 30000 // of a slow machine; docs/benchmarks.md says what it takes
 
 const seed = Number(process.env.WEIR_SEED ?? Math.floor(Math.random() * 2 ** 31))
 let state = seed
@@ -119,7 +119,7 @@ test('a disk that lies is found out', async (t) => {
   await assert.rejects(load.verify(), /acknowledged|answered/)
 })
 
-test('a start with 64 MB to replay', { skip: soak ? false : 'WEIR_SOAK=1 runs it', timeout: 300000 }, async (t) => {
+test('a start with 64 MB to replay', { skip: soak ? false : 'WEIR_SOAK=1 runs it', timeout: 600000 }, async (t) => {
   const { server } = await startFaulty(t)
   const CLIENTS = 4
   const kept = Array.from({ length: CLIENTS }, () => 0)

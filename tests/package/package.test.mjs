@@ -39,7 +39,7 @@ test('the packages say their name, version and dependencies', (t) => {
   assert.equal(field(made.development, 'Package'), 'weir-dev')
   for (const file of [made.program, made.development]) assert.equal(field(file, 'Version'), made.version)
   const needed = field(made.program, 'Depends')
-  for (const name of ['adduser', 'libc6', 'librocksdb', 'libcurl4', 'libssl3', 'libyaml-0-2', 'libnghttp2-14', 'libsimdjson', 'libpcre2-8-0', 'zlib1g', 'libstdc++6'])
+  for (const name of ['adduser', 'libc6', 'librocksdb', 'libcurl4', 'libssl3', 'libyaml-0-2', 'libnghttp2-14', 'libsimdjson', 'libpcre2-8-0', 'libzstd1', 'zlib1g', 'libstdc++6'])
     assert.ok(needed.includes(name), `${name} in ${needed}`)
   for (const name of ['librocksdb-dev', 'libssl-dev', 'libpcre2-dev']) assert.ok(field(made.development, 'Depends').includes(name), name)
   const folder = temporaryFolder(t)

@@ -366,7 +366,7 @@ test('after a day of standstill the steps come before the watch', async (t) => {
   await quiet(server)
 })
 
-test("the document's client in Chromium hears all four", { timeout: 90000 }, async (t) => {
+test("the document's client in Chromium hears all four", { timeout: 600000 }, async (t) => {
   const printed = readFileSync(new URL('documents/clashbot-client.js', import.meta.url), 'utf8')
   const server = await start(t)
   const page = await browserPage(t)

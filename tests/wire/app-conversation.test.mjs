@@ -417,9 +417,11 @@ test('of many who ask a closed circuit that is due, one tries', async (t) => {
 test('a bot that is too slow', async (t) => {
   let release
   const team = await backend(t, ({ message }) => (message === 'slow' ? new Promise((resolve) => (release = () => resolve({ body: { message: 'too late' } }))) : { body: { message: 'quick' } }))
-  const { server, as } = await talk(t, `bot: {webhook: "${team.url}/bot", timeout: 200ms}`)
+  const { server, as } = await talk(t, `bot: {webhook: "${team.url}/bot", timeout: 3s}`) // in time for the second answer
   const ada = await as('ada')
-  const { ack, outcome } = await exchange(ada, 'slow')
+  const ack = await say(ada, 'slow')
+  await until('the question', () => team.events.length === 1)
+  const outcome = await ada.json()
   assert.deepEqual([outcome.error, outcome.messageId, outcome.sessionId, outcome.messageLength], ['BOT_TIMEOUT', ack.messageId, ack.sessionId, 4])
   release()
   assert.equal((await exchange(ada, 'and now', { sessionId: ack.sessionId })).outcome.message, 'quick')
@@ -482,7 +484,7 @@ test('an answer that is due reaches a socket that was opened after the crash', a
   await quiet(server)
 })
 
-test('random crashes: every acknowledged question is answered once, in order', { timeout: 120000 }, async (t) => {
+test('random crashes: every acknowledged question is answered once, in order', { timeout: 600000 }, async (t) => {
   const team = await backend(t, ({ message }) => ({ body: { message: `re: ${message}` } }))
   const { server, as } = await talk(t, `bot: {webhook: "${team.url}"}`, { threads: 2 })
   const acknowledged = new Set()

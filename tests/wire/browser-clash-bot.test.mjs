@@ -7,7 +7,7 @@ import { browserPage } from './lib/browser.mjs'
 
 const printed = readFileSync(new URL('documents/clashbot-client.js', import.meta.url), 'utf8')
 
-test("the ClashBot document's client in Chromium", { timeout: 90000 }, async (t) => {
+test("the ClashBot document's client in Chromium", { timeout: 600000 }, async (t) => {
   const server = await start(t)
   const page = await browserPage(t)
   const lines = []

@@ -20,7 +20,7 @@ function converse({ url, given, action }) {
   globalThis.ws.onopen = () => globalThis.ws.send(JSON.stringify({ type: 'auth', token: given }))
 }
 
-test('a conversation in Chromium, over a crash', { timeout: 90000 }, async (t) => {
+test('a conversation in Chromium, over a crash', { timeout: 600000 }, async (t) => {
   let alive = false
   const bot = await backend(t, ({ message }) => (alive ? { body: { message: `You said: ${message}` } } : undefined))
   const server = await start(t, { config: `

@@ -33,7 +33,7 @@ async function calm(page) {
   assert.deepEqual(page.complaints(), [])
 }
 
-const phase = (page, wanted) => page.waitForSelector(`.status[data-phase="${wanted}"]`, { timeout: 20000 })
+const phase = (page, wanted) => page.waitForSelector(`.status[data-phase="${wanted}"]`)
 const text = (page, selector) => page.locator(selector).first().innerText()
 const shows = (page, selector, wanted) => until(`${selector} shows ${wanted}`, async () => {
   const found = await page.locator(selector).allInnerTexts()
@@ -104,7 +104,7 @@ const body = (markdown) => JSON.stringify({
   ],
 })
 
-test('a dashboard: lines, a stack, a number, a log table and text, and each follows what changes', { timeout: 120000 }, async (t) => {
+test('a dashboard: lines, a stack, a number, a log table and text, and each follows what changes', { timeout: 600000 }, async (t) => {
   const server = await start(t, { driven: false })
   const cloudwatch = cloudwatchClient(server)
   await logStream(server, '/page/log', 'one')
@@ -146,7 +146,7 @@ test('a dashboard: lines, a stack, a number, a log table and text, and each foll
   await calm(page)
 })
 
-test('the dashboard of riddle-rush: its lines have data after some traffic', { timeout: 120000 }, async (t) => {
+test('the dashboard of riddle-rush: its lines have data after some traffic', { timeout: 600000 }, async (t) => {
   const server = await start(t, { driven: false })
   const client = await connect(`${server.ws}/riddle-rush?userId=ada`)
   for (let i = 0; i < 20; i++) {
@@ -213,7 +213,7 @@ test('the log tail: groups by prefix, new lines, a filter, pause', async (t) => 
   await calm(page)
 })
 
-test('a server that is killed and comes back: the page says so, and misses nothing', { timeout: 120000 }, async (t) => {
+test('a server that is killed and comes back: the page says so, and misses nothing', { timeout: 600000 }, async (t) => {
   const server = await start(t, { driven: false })
   const port = Number(new URL(server.http).port)
   const cloudwatch = cloudwatchClient(server)
@@ -245,7 +245,7 @@ test('a server that is killed and comes back: the page says so, and misses nothi
   await calm(logs)
 })
 
-test('light and dark, by the system and by the switch; no view is wider than a phone', { timeout: 120000 }, async (t) => {
+test('light and dark, by the system and by the switch; no view is wider than a phone', { timeout: 600000 }, async (t) => {
   const server = await start(t, { driven: false })
   await cloudwatchClient(server).send(new PutDashboardCommand({ DashboardName: 'page', DashboardBody: body('# A title\n\n| a | b |\n|---|---|\n| 1 | `a-very-long-word-that-does-not-fit-on-a-phone-in-any-way-whatever-one-does` |') }))
   await logStream(server, '/page/tail', 'one')
@@ -270,7 +270,7 @@ test('light and dark, by the system and by the switch; no view is wider than a p
   await calm(page)
 })
 
-test('a server with keys of its own: signing in, wrong keys, a reload, signing out', { timeout: 120000 }, async (t) => {
+test('a server with keys of its own: signing in, wrong keys, a reload, signing out', { timeout: 600000 }, async (t) => {
   const server = await start(t, { driven: false, env: { WEIR_ACCESS_KEY_ID: 'AKIDPAGE', WEIR_SECRET_ACCESS_KEY: 'a secret/with+signs=' } })
   const page = await open(t, server, '#alarms', { loose: true })
   const enter = async (access, secret) => {

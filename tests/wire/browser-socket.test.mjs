@@ -8,7 +8,7 @@ import { seconds, secret, token } from './lib/token.mjs'
 
 const read = (name) => readFileSync(new URL(`documents/${name}`, import.meta.url), 'utf8')
 
-test('joinDashboard and onDashboardUpdate in Chromium', { timeout: 90000 }, async (t) => {
+test('joinDashboard and onDashboardUpdate in Chromium', { timeout: 600000 }, async (t) => {
   const server = await start(t, { env: { JWT_SECRET: secret } })
   const page = await browserPage(t)
   const lines = []

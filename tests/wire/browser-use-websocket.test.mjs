@@ -14,7 +14,7 @@ const javascript = printed
   .replaceAll(/(\w+): (string|number|any)(?=[,)])/g, '$1')
   .replace('export const useWebSocket', 'globalThis.useWebSocket')
 
-test('useWebSocket in Chromium', { timeout: 90000 }, async (t) => {
+test('useWebSocket in Chromium', { timeout: 600000 }, async (t) => {
   const server = await start(t)
   const page = await browserPage(t)
   const lines = []

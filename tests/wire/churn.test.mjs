@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { quiet, request, start } from './lib/weir.mjs'
 import { connect } from './lib/client.mjs'
 
-test('two io threads, 600 short lives', { timeout: 60000 }, async (t) => {
+test('two io threads, 600 short lives', { timeout: 600000 }, async (t) => {
   const server = await start(t, { threads: 2 })
   const listener = await connect(`${server.ws}/echo`)
   await listener.ask({ action: 'join', room: 'all' })
@@ -33,7 +33,7 @@ test('two io threads, 600 short lives', { timeout: 60000 }, async (t) => {
   assert.equal((await request(server, 'GET', '/echo/@rooms/all')).json.count, 0)
 })
 
-test('registry rows under churn', { timeout: 60000 }, async (t) => {
+test('registry rows under churn', { timeout: 600000 }, async (t) => {
   const server = await start(t, { threads: 2 })
   for (let round = 0; round < 10; round++)
     await Promise.all(Array.from({ length: 40 }, async (_, i) => {

@@ -50,7 +50,7 @@ async function fill(t, server, count, from = 0) {
 const backup = (server, to, more = []) => run(['backup', '--to', to, '--data', path.join(server.folder, 'data'), '--endpoint', server.http, ...more])
 const entries = (folder) => readdirSync(folder, { recursive: true, withFileTypes: true }).map((entry) => [entry.isDirectory(), path.join(entry.parentPath ?? entry.path, entry.name)])
 
-test('under load: nothing that was acknowledged before the command is missing', { timeout: 120000 }, async (t) => {
+test('under load: nothing that was acknowledged before the command is missing', { timeout: 600000 }, async (t) => {
   const server = await start(t, { driven: false })
   const folder = temporaryFolder(t)
   await table(server)
@@ -118,7 +118,7 @@ test('a backup is served, and verified, as it is', async (t) => {
   await other.stop()
 })
 
-test('without a server; twice; from an encrypted folder', { timeout: 60000 }, async (t) => {
+test('without a server; twice; from an encrypted folder', { timeout: 600000 }, async (t) => {
   const folder = temporaryFolder(t)
   const key = path.join(folder, 'key')
   writeFileSync(key, randomBytes(32).toString('hex'), { mode: 0o600 })
@@ -158,7 +158,7 @@ test('without a server; twice; from an encrypted folder', { timeout: 60000 }, as
   }
 })
 
-test('the command is killed: the server goes on; the server is killed: nothing looks whole', { timeout: 120000 }, async (t) => {
+test('the command is killed: the server goes on; the server is killed: nothing looks whole', { timeout: 600000 }, async (t) => {
   const server = await start(t, { driven: false })
   const folder = temporaryFolder(t)
   const data = path.join(server.folder, 'data')
@@ -196,7 +196,7 @@ test('the command is killed: the server goes on; the server is killed: nothing l
   }
 })
 
-test('a stop of the server ends a backup and leaves nothing of it', { timeout: 60000 }, async (t) => {
+test('a stop of the server ends a backup and leaves nothing of it', { timeout: 600000 }, async (t) => {
   const server = await start(t, { driven: false })
   const folder = temporaryFolder(t)
   await table(server)
@@ -220,7 +220,7 @@ function flip(file, at) {
   closeSync(fd)
 }
 
-test('on top of an earlier backup: what is the same is linked, what is damaged or new is copied', { timeout: 60000 }, async (t) => {
+test('on top of an earlier backup: what is the same is linked, what is damaged or new is copied', { timeout: 600000 }, async (t) => {
   const server = await start(t, { driven: false })
   const folder = temporaryFolder(t)
   const place = (name) => path.join(folder, name)
@@ -255,7 +255,7 @@ test('on top of an earlier backup: what is the same is linked, what is damaged o
   assert.match(none.stderr, /is no backup to build on/)
 })
 
-test('a damaged backup is refused, and the file named', { timeout: 60000 }, async (t) => {
+test('a damaged backup is refused, and the file named', { timeout: 600000 }, async (t) => {
   const server = await start(t, { driven: false })
   const folder = temporaryFolder(t)
   await table(server)
@@ -286,7 +286,7 @@ test('a damaged backup is refused, and the file named', { timeout: 60000 }, asyn
   }
 })
 
-test('what is refused, and what it says', { timeout: 60000 }, async (t) => {
+test('what is refused, and what it says', { timeout: 600000 }, async (t) => {
   const folder = temporaryFolder(t)
   const server = await start(t, { driven: false })
   const data = path.join(server.folder, 'data')

@@ -67,7 +67,7 @@ function everyType(n) {
   }
 }
 
-test('a round trip: every type, indexes, expiry, stream, another server', { timeout: 120000 }, async (t) => {
+test('a round trip: every type, indexes, expiry, stream, another server', { timeout: 600000 }, async (t) => {
   const server = await start(t, { driven: false })
   const other = await start(t, { driven: false })
   const folder = temporaryFolder(t)
@@ -133,7 +133,7 @@ test('a round trip: every type, indexes, expiry, stream, another server', { time
   await quiet(other)
 })
 
-test('all tables, an empty one among them; the newest export of each counts', { timeout: 60000 }, async (t) => {
+test('all tables, an empty one among them; the newest export of each counts', { timeout: 600000 }, async (t) => {
   const server = await start(t, { driven: false })
   const other = await start(t, { driven: false })
   const to = path.join(temporaryFolder(t), 'out')
@@ -183,7 +183,7 @@ function awsExport(folder, prefix, files, table = 'ProductCatalog') {
 
 const products = (from, count) => Array.from({ length: count }, (_, n) => ({ Item: { id: { S: `p${from + n}` }, Authors: { SS: ['Author1', 'Author2'] }, Price: { N: '20' }, Dimensions: { S: '8.5 x 11.0 x 1.5' }, InPublication: { BOOL: true } } }))
 
-test('an export as AWS lays it out, and what is wrong with others', { timeout: 60000 }, async (t) => {
+test('an export as AWS lays it out, and what is wrong with others', { timeout: 600000 }, async (t) => {
   const server = await start(t, { driven: false })
   const folder = path.join(temporaryFolder(t), 'bucket')
   const { at, write } = awsExport(folder, '2020-Nov/', [products(0, 60), [], products(100, 30)])
@@ -227,7 +227,7 @@ test('an export as AWS lays it out, and what is wrong with others', { timeout: 6
   await refused(DAMAGED, /was never finished/, [], at)
 })
 
-test('plain files: folders of lines, one file, packed or not, wrapped or bare', { timeout: 60000 }, async (t) => {
+test('plain files: folders of lines, one file, packed or not, wrapped or bare', { timeout: 600000 }, async (t) => {
   const server = await start(t, { driven: false })
   const folder = temporaryFolder(t)
   await simple(server, 'plain')
@@ -269,7 +269,7 @@ test('plain files: folders of lines, one file, packed or not, wrapped or bare', 
   assert.match(cut.stderr, /cut\.json\.gz is damaged or cut off/)
 })
 
-test('interrupted imports and exports', { timeout: 120000 }, async (t) => {
+test('interrupted imports and exports', { timeout: 1800000 }, async (t) => {
   const server = await start(t, { driven: false })
   const folder = temporaryFolder(t)
   const source = path.join(folder, 'source')
@@ -345,7 +345,7 @@ async function grudging(t, behave) {
   return { http: `http://127.0.0.1:${server.address().port}`, seen }
 }
 
-test('unprocessed items, throttling, 500; session tokens and regions in the signature', { timeout: 60000 }, async (t) => {
+test('unprocessed items, throttling, 500; session tokens and regions in the signature', { timeout: 600000 }, async (t) => {
   const written = new Map()
   let calls = 0
   const server = await grudging(t, (operation, body) => {
@@ -372,7 +372,7 @@ test('unprocessed items, throttling, 500; session tokens and regions in the sign
   }
 })
 
-test('what is refused, and what it says', { timeout: 60000 }, async (t) => {
+test('what is refused, and what it says', { timeout: 600000 }, async (t) => {
   const server = await start(t, { driven: false })
   const folder = temporaryFolder(t)
   const refused = async (words, code, said, env) => {

@@ -14,11 +14,11 @@ const aws = (server, ...args) =>
       PATH: '/usr/bin:/bin', HOME: server.folder, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test', AWS_DEFAULT_REGION: 'us-east-1',
       AWS_EC2_METADATA_DISABLED: 'true', AWS_MAX_ATTEMPTS: '1', AWS_PAGER: '',
     }
-    execFile('/usr/bin/aws', ['apigatewaymanagementapi', ...args, '--endpoint-url', `${server.http}/echo`], { env, timeout: 60000 }, (error, stdout, stderr) =>
+    execFile('/usr/bin/aws', ['apigatewaymanagementapi', ...args, '--endpoint-url', `${server.http}/echo`], { env, timeout: 300000 }, (error, stdout, stderr) =>
       resolve({ code: error ? error.code : 0, stdout, stderr }))
   })
 
-test('post-to-connection, get-connection, delete-connection', { timeout: 120000 }, async (t) => {
+test('post-to-connection, get-connection, delete-connection', { timeout: 600000 }, async (t) => {
   const server = await start(t)
   const socket = await connect(`${server.ws}/echo`)
   const id = (await request(server, 'GET', '/echo/@connections')).json.connections[0].connectionId

@@ -206,6 +206,8 @@ test('a tail: the newest first, then what comes, filtered', async (t) => {
   assert.equal((await resume(missed.sequence + 1000)).first, true, 'a sequence that is not reached yet is of another folder')
   assert.deepEqual((await again.ask({ action: 'tail', id: 'x', groups: ['/x'], after: 'x' })).error, 'INVALID')
   await again.close(1000)
+  await server.advance(1100)
+  assert.deepEqual((await take(socket, (message) => message.type === 'events', 'the same here')).events.map((event) => event.message), ['ERROR meanwhile'])
 
   assert.deepEqual(await socket.ask({ action: 'groups', id: 'g', prefix: '/shop' }), { type: 'groups', id: 'g', groups: ['/shop/orders', '/shop/stock'], more: false })
   for (const bad of [{ groups: [] }, { groups: ['a b'] }, { groups: ['/x'], filter: '{ (' }]) {

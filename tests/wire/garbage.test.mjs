@@ -14,7 +14,7 @@ const garbage = (n, length) => {
   return Buffer.concat(pieces).subarray(0, length)
 }
 
-test('garbage', { timeout: 60000 }, async (t) => {
+test('garbage', { timeout: 600000 }, async (t) => {
   const server = await start(t, { threads: 2 })
   const witness = await connect(`${server.ws}/echo`)
   for (let round = 0; round < 20; round++) {
@@ -24,7 +24,7 @@ test('garbage', { timeout: 60000 }, async (t) => {
       raw.write(garbage(n, 1 + ((n * 37) % 3000)))
       if (n % 3 === 0) raw.write(Buffer.concat([frame(1, 'x'), garbage(n, 500)]))
       raw.socket.end()
-      await until('the end or an answer', () => raw.ended || raw.bytes.length > 0, { within: 5000 })
+      await until('the end or an answer', () => raw.ended || raw.bytes.length > 0)
       raw.close()
     }))
     witness.send(`round ${round}`)

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { quiet, start } from './lib/weir.mjs'
 import { browserPage } from './lib/browser.mjs'
 
-test('a foreign page is refused, a local one is not', { timeout: 90000 }, async (t) => {
+test('a foreign page is refused, a local one is not', { timeout: 600000 }, async (t) => {
   const server = await start(t)
   const attempt = `new Promise((resolve) => {
     const ws = new WebSocket('${server.ws}/echo')

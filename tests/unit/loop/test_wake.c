@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-enum { PATIENCE_MS = 10000, ROUNDS = 10000 };
+enum { PATIENCE_MS = 60000, ROUNDS = 10000 };
 
 /* ---- tokens that hop between two loops, each hop a push and a wake-up ---- */
 struct token {

@@ -4,14 +4,15 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { chromium } from 'playwright-core'
-import { atEnd } from './weir.mjs'
+import { atEnd, DEADLINE_MS } from './weir.mjs'
 
 const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
 
 /** A browser with a profile of its own, at an empty page. */
 export async function openBrowser(t, { args = [], ...options } = {}) {
   const profile = mkdtempSync(path.join(tmpdir(), 'weir-chromium-'))
-  const context = await chromium.launchPersistentContext(profile, { executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: [...flags, ...args], ...options })
+  const context = await chromium.launchPersistentContext(profile, { executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: [...flags, ...args], timeout: DEADLINE_MS, ...options })
+  context.setDefaultTimeout(DEADLINE_MS)
   atEnd(t, async () => {
     await context.close()
     rmSync(profile, { recursive: true, force: true })

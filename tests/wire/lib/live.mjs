@@ -80,7 +80,7 @@ export class Follower {
   }
 
   /** Until the condition holds after some message. */
-  until(what, condition, ms = 15000) {
+  until(what, condition, ms) {
     return within(what, new Promise((resolve) => {
       const look = () => condition(this) && (resolve(this), true)
       if (!look()) this.waiters.push(look)
@@ -160,7 +160,7 @@ export class RankFollower {
     this.counts.messages++
   }
 
-  until(what, condition, ms = 15000) {
+  until(what, condition, ms) {
     return within(what, new Promise((resolve) => {
       const look = () => condition(this) && (resolve(this), true)
       if (!look()) this.waiters.push(look)

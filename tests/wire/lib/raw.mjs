@@ -22,7 +22,7 @@ export async function open(server, from) {
   raw.expect = (pattern) => until(`${pattern} in the answer`, () => {
     if (pattern.test(raw.text())) return true
     throw new Error(JSON.stringify(raw.text().slice(-400)) + (raw.ended ? ' (closed)' : ''))
-  }, { within: 8000 })
+  })
   raw.closed = () => within('the server closes', raw.end)
   raw.close = () => socket.destroy()
   return raw

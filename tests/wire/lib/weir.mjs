@@ -13,7 +13,9 @@ import assert from 'node:assert/strict'
 const here = path.dirname(fileURLToPath(import.meta.url))
 export const program = process.env.WEIR_BIN ?? path.resolve(here, '../../../build/weir')
 
-const DEADLINE_MS = 15000
+// For what must come, however slow the machine: only a failure takes so long.
+export const DEADLINE_MS = 120000
+const COMMAND_MS = 600000 // a command may bring thousands of batches to a slow disk, one after the other
 
 // Everything that is alive and must not outlive the test process.
 const children = new Set()
@@ -42,6 +44,7 @@ export function within(what, promise, ms = DEADLINE_MS) {
   let timer
   const late = new Promise((_, reject) => {
     timer = setTimeout(() => reject(new Error(`${what}: not within ${ms} ms`)), ms)
+    timer.unref() // a wait that its test has given up holds nobody
   })
   return Promise.race([promise, late]).finally(() => clearTimeout(timer))
 }
@@ -76,7 +79,7 @@ export async function run(args, { env = {}, input } = {}) {
   child.stdout.on('data', (piece) => (out.stdout += piece))
   child.stderr.on('data', (piece) => (out.stderr += piece))
   child.stdin.end(input)
-  const [code, signal] = await within(`weir ${args.join(' ')}`, new Promise((resolve) => child.on('close', (...how) => resolve(how))))
+  const [code, signal] = await within(`weir ${args.join(' ')}`, new Promise((resolve) => child.on('close', (...how) => resolve(how))), COMMAND_MS)
   children.delete(child)
   return { code, signal, ...out }
 }
@@ -168,6 +171,13 @@ class Server {
 
   async now() {
     return this.advance(0)
+  }
+
+  /** Moves it for what waits to be tried again, not for what is under way, since an endpoint's answer takes as long as it takes: whether it did. */
+  async pass(ms) {
+    const idle = (await this.counters()).fetch_in_flight === 0
+    if (idle) await this.advance(ms)
+    return idle
   }
 
   /** SIGTERM, and the end that it must have. */
