@@ -466,6 +466,8 @@ void aws_begin(struct gw_io *io, struct net_conn *conn, const struct gateway_con
         return;
     }
     if (gw_work_authorise(io, request, body, service->signing, &key, &type, &err)) {
+        if (config->admin_open && strcmp(type, "UnrecognizedClientException") == 0)
+            log_warn("aws", "a request was signed with a key that is not known here; a server without keys of its own answers the pair test / test");
         refuse_signature(conn, service, request, body, type, &err);
         return;
     }

@@ -4,7 +4,7 @@ import test from 'node:test'
 import assert from 'node:assert/strict'
 import http from 'node:http'
 import zlib from 'node:zlib'
-import { quiet, request, start } from '../lib/weir.mjs'
+import { quiet, request, start, until } from '../lib/weir.mjs'
 import { call, ok, table } from './lib.mjs'
 
 const table32 = Array.from({ length: 256 }, (_, n) => {
@@ -65,6 +65,7 @@ test('who is not signed, or signed by nobody known, is told so', async (t) => {
   const unknown = await call(server, 'ListTables', {}, { keys: { accessKeyId: 'nobody', secretAccessKey: 'x' } })
   assert.equal(unknown.json.__type, 'com.amazon.coral.service#UnrecognizedClientException')
   assert.equal(unknown.json.message, 'The security token included in the request is invalid.')
+  await until('the log says which pair it is', () => /the pair test \/ test/.test(server.stderr))
   const wrong = await call(server, 'ListTables', {}, { keys: { accessKeyId: 'test', secretAccessKey: 'wrong' } })
   assert.equal(wrong.json.__type, 'com.amazon.coral.service#InvalidSignatureException')
   const other = await call(server, 'ListTables', {}, { service: 's3' })
