@@ -1,14 +1,17 @@
 /*
- * What SIGHUP may change while sockets stay open: access keys, the keys of tokens, allowed origins, rates, the endpoints of routes, what alarms' webhooks are signed with and where they may go. All of it lies in one immutable object, made
- * whole before anybody sees it, so that a request meets the old settings or the new ones and never half of each.
+ * What SIGHUP may change while sockets stay open: access keys, the keys of tokens, allowed origins, rates, the endpoints of routes, what alarms' webhooks
+ * are signed with and where they may go. All of it lies in one immutable object, made whole before anybody sees it, so that a request meets the old
+ * settings or the new ones and never half of each.
  *
  * Io threads read it for every message, so they take no lock and count no reference: each notes the object that it goes by in its own struct, and takes a
  * newer one over at the begin of a turn. The main thread frees a replaced object at a later reload, when no thread has it noted any more (what is left, at the
  * end). The note is written before the pointer is read a second time; whoever sees the same pointer twice has noted it in time (a hazard pointer).
  *
- * Thresholds of the performance monitor are numbers that stand alone, and are put where they are read (operations.c); a completion may meet one of them a moment before the others.
+ * Thresholds of the performance monitor are numbers that stand alone, and are put where they are read (operations.c); a completion may meet one of them a
+ * moment before the others.
  *
- * An endpoint that has been asked answers to the call that asked it: the call keeps the address. Everything else of a configuration (APIs, routes, tables, how somebody signs in, limits of messages) takes a restart.
+ * An endpoint that has been asked answers to the call that asked it: the call keeps the address. Everything else of a configuration (APIs, routes, tables,
+ * how somebody signs in, limits of messages) takes a restart.
  */
 #include "gateway/alarms.h"
 #include "gateway/monitor.h"

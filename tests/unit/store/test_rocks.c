@@ -1,5 +1,5 @@
 /*
- * RocksDB behind its functions, and above all the memtable that is ours: random puts, deletions, look-ups and walks against a plain model, over snapshots of every
+ * RocksDB behind its functions: random puts, deletions, look-ups and walks against a plain model, over snapshots of every
  * age, with flushes in between; a key with very many versions; readers beside the writer. And what a look-up that may not touch the disk answers about files
  * that are not open.
  */
